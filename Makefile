@@ -1,0 +1,48 @@
+# One command each; all of them set up what they need. `make help` lists them.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format ui bench clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
+
+run: $(BIN)/.installed ## train the CNN on digits and log it to MLflow
+	@$(BIN)/python -m runner
+
+test: $(BIN)/.installed-dev ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(BIN)/.installed-dev ## check format, style, types and the direction of imports
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(BIN)/.installed-dev ## format the code and mend what the linter can
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+ui: $(BIN)/.installed ## review the runs in MLflow
+	@$(BIN)/python -m runner ui
+
+bench: $(BIN)/.installed ## time training steps beside Keras's own fit
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove the environment; the runs in outputs/ stay
+	rm -rf .venv
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.13 is needed; none was found." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+$(BIN)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into .venv (once; some minutes)"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(BIN)/.installed-dev: $(BIN)/.installed
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,82 @@
+"""Hydra's side of the configuration: its schemas, its resolvers, and the typed result.
+
+Only this module and the entry know Hydra; the untyped ``cfg`` goes no further.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from models.problems import ConfigError, Problem, did_you_mean, expected
+from runner.config import SCHEMAS, ExperimentConfig
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONF = PROJECT / "conf"
+
+# Mappings whose keys are the user's own or Keras's: a key can be set without Hydra's "+", and our
+# checks, which know the valid names, say what is wrong with it.
+_OPEN_MAPPINGS = (
+    "model.inputs",
+    "model.layers",
+    "model.metrics",
+    "data.features",
+    "data.labels",
+    "optimizer",
+    "session.device_count",
+    "fetches",
+    "tracking.tags",
+)
+
+
+def register() -> None:
+    """Registers the schemas and the resolver ``${project:path}`` with Hydra and OmegaConf."""
+    OmegaConf.register_new_resolver("project", lambda path: str(PROJECT / path), replace=True)
+    schema = OmegaConf.structured(ExperimentConfig)
+    for path in _OPEN_MAPPINGS:
+        OmegaConf.update(schema, path, {})
+        OmegaConf.set_struct(OmegaConf.select(schema, path), False)
+    store = ConfigStore.instance()
+    store.store(name="experiment_schema", node=schema)
+    for group, schemas in SCHEMAS.items():
+        for name, node in schemas.items():
+            store.store(group=f"schema/{group}", name=name, node=node)
+
+
+def to_config(cfg: DictConfig) -> ExperimentConfig:
+    """Returns the typed configuration that Hydra's `cfg` holds, every interpolation resolved.
+
+    Raises:
+        ConfigError: If there is a key that the schema does not have.
+        omegaconf.errors.OmegaConfBaseException: If a value is missing, of the wrong type, or
+            interpolates what is not there.
+    """
+    config = cast(ExperimentConfig, OmegaConf.to_object(cfg))
+    problems = list(_unknown_keys("", config))
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _unknown_keys(path: str, config: Any) -> Iterator[Problem]:
+    """Yields the keys that were added with ``+`` to a dataclass that does not have them."""
+    known = [field.name for field in fields(config)]
+    for name, value in vars(config).items():
+        place = f"{path}{name}"
+        if name not in known:
+            what = f"a key of {path.rstrip('.') or 'the configuration'}"
+            yield expected(place, what, name, did_you_mean(name, known))
+        elif is_dataclass(value):
+            yield from _unknown_keys(f"{place}.", value)
+
+
+def compose_config(overrides: list[str], config_dir: Path = CONF) -> ExperimentConfig:
+    """Returns the configuration of `overrides`, as the command line composes it."""
+    register()
+    with initialize_config_dir(str(config_dir), version_base="1.3"):
+        cfg: Any = compose("config", overrides)
+        return to_config(cfg)

@@ -1,0 +1,124 @@
+"""Says what Hydra and OmegaConf found wrong, in the form of our own problems."""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import DictConfig
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
+from yaml import YAMLError
+
+from models.problems import Problem, did_you_mean, expected
+
+_CONVERSION = re.compile(
+    r"Value '(?P<value>.*)' of type '(?P<type>.*)' could not be converted to (?P<wanted>\w+)"
+)
+_WANTED = {
+    "Integer": "a whole number",
+    "Float": "a number",
+    "Boolean": "true or false",
+    "String": "a text",
+}
+
+
+def explain(error: Exception) -> Problem | None:
+    """Returns the problem that `error` reports, or None if it is none of a configuration."""
+    match error:
+        case MissingConfigException(missing_cfg_file=str(missing), options=list(options)):
+            group, name = str(PurePosixPath(missing).parent), PurePosixPath(missing).name
+            what = f"one of {', '.join(options)}"
+            return expected(group, what, name, _suggest_near(name, options))
+        case OverrideParseException():
+            reason = _first_line(
+                error.message.replace(f"Error parsing override '{error.override}'", "")
+            )
+            return Problem(error.override, f"cannot be read as key=value: {reason}.")
+        case ConfigCompositionException(__cause__=OmegaConfBaseException() as cause):
+            return _explain_omegaconf(cause, str(error))
+        case OmegaConfBaseException():
+            return _explain_omegaconf(error, "")
+        case HydraException():
+            return Problem("command line", _first_line(str(error)))
+        case YAMLError():
+            return Problem("YAML", " ".join(str(error).split()))
+    return None
+
+
+def _explain_omegaconf(error: OmegaConfBaseException, context: str) -> Problem:
+    path = str(error.full_key or error.key or "configuration")
+    match error:
+        case MissingMandatoryValue():
+            return expected(path, "a value", "???", f"Set {path}=VALUE.")
+        case InterpolationKeyError():
+            return _explain_interpolation(path, error)
+        case ConfigAttributeError() | ConfigKeyError():
+            return _explain_key(path, error, context)
+        case ValidationError():
+            return _explain_value(path, error)
+    return Problem(path, _first_line(str(error)))
+
+
+def _explain_key(path: str, error: OmegaConfBaseException, context: str) -> Problem:
+    parent = error.parent_node
+    known = list(map(str, parent)) if isinstance(parent, DictConfig) else []
+    _, _, name = path.rpartition(".")
+    group = path[: -len(name)].rstrip(".") or "the configuration"
+    hint = did_you_mean(name, known)
+    place = re.match(r"In '(?P<file>[^']+)'", context)
+    where = f" (in conf/{place['file']}.yaml)" if place else ""
+    return expected(path, f"a key of {group}{where}", name, hint)
+
+
+def _explain_value(path: str, error: OmegaConfBaseException) -> Problem:
+    message = _first_line(str(error))
+    if match := _CONVERSION.match(message):
+        wanted = _WANTED.get(match["wanted"], match["wanted"])
+        return Problem(path, f"expected {wanted}; received {match['value']!r} ({match['type']}).")
+    if "is not Optional" in message:
+        return expected(path, "a value", None)
+    return Problem(path, f"{message}.")
+
+
+def _explain_interpolation(path: str, error: OmegaConfBaseException) -> Problem:
+    message = _first_line(str(error))
+    match = re.search(r"Interpolation key '(.*)' not found", message)
+    if match is None or not isinstance(error.parent_node, DictConfig):
+        return Problem(path, message)
+    root = error.parent_node._get_root()
+    hint = _suggest_near(match[1], list(_paths(root))) if isinstance(root, DictConfig) else ""
+    received = f"${{{match[1]}}}"
+    return expected(path, "an interpolation of a value that is there", received, hint)
+
+
+def _paths(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, node):
+        yield f"{prefix}{key}"
+        child = node._get_node(key)
+        if (
+            isinstance(child, DictConfig)
+            and child._is_none() is False
+            and not child._is_interpolation()
+        ):
+            yield from _paths(child, f"{prefix}{key}.")
+
+
+def _suggest_near(name: str, options: list[str]) -> str:
+    hint = did_you_mean(name, options)
+    return hint if hint.startswith("Did you mean") else ""
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")

@@ -1,0 +1,220 @@
+"""The typed configuration of an experiment. Plain dataclasses; YAML holds the defaults.
+
+Imports no TensorFlow. ``MISSING`` marks what a YAML file under conf/ must give.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from models.config import ModelConfig, TensorConfig
+
+
+@dataclass
+class SplitConfig:
+    """How examples are divided; the rest trains.
+
+    Attributes:
+        validation: Share of all examples held out for validation, 0 to 1.
+        test: Share of all examples held out for the test, 0 to 1.
+    """
+
+    validation: float = MISSING
+    test: float = MISSING
+
+
+@dataclass
+class DataConfig:
+    """A data source and how it is batched; each source is a class of its own.
+
+    Attributes:
+        name: The data's name; runs on the same data are listed under it.
+        features: What the source gives as inputs, by name.
+        labels: What the source gives as targets, by name; empty where it has none.
+        classes: Number of classes of a classification label; null for other labels.
+        batch_size: Examples a step.
+        split: How the examples are divided.
+    """
+
+    name: str = MISSING
+    features: dict[str, TensorConfig] = field(default_factory=dict)
+    labels: dict[str, TensorConfig] = field(default_factory=dict)
+    classes: int | None = MISSING
+    batch_size: int = MISSING
+    split: SplitConfig = field(default_factory=SplitConfig)
+
+
+@dataclass
+class DigitsDataConfig(DataConfig):
+    """The handwritten digits that scikit-learn carries."""
+
+
+@dataclass
+class RandomDataConfig(DataConfig):
+    """Random examples in the shapes of the model's inputs.
+
+    Attributes:
+        examples: How many examples to draw.
+    """
+
+    examples: int = MISSING
+
+
+@dataclass
+class TaskConfig:
+    """What to do with the model; each task is a class of its own.
+
+    Attributes:
+        name: What runs of the task are labelled with.
+        examples: How many examples the configured fetches are computed and logged for.
+    """
+
+    name: str = MISSING
+    examples: int = MISSING
+
+
+@dataclass
+class TrainConfig(TaskConfig):
+    """Train, evaluate on held-out data, fetch outputs for held-out examples.
+
+    Attributes:
+        epochs: Passes over the training examples.
+    """
+
+    epochs: int = MISSING
+
+
+@dataclass
+class ForwardConfig(TaskConfig):
+    """Feed a batch, fetch, log.
+
+    Attributes:
+        training: Whether layers such as Dropout behave as in training.
+        mask: For an input with time steps, a list of one boolean a step, true where the step is to
+            be used, the same for every example; null for none.
+    """
+
+    training: bool = MISSING
+    mask: list[bool] | None = MISSING
+
+
+@dataclass
+class GPUOptionsConfig:
+    """``ConfigProto.gpu_options``; null keeps TensorFlow's default.
+
+    Attributes:
+        allow_growth: Take GPU memory as it is needed rather than all at the start.
+        per_process_gpu_memory_fraction: Share of each GPU's memory to take at the most, 0 to 1.
+        visible_device_list: Comma-separated GPU ids to use, in the order they are to have.
+    """
+
+    allow_growth: bool | None = MISSING
+    per_process_gpu_memory_fraction: float | None = MISSING
+    visible_device_list: str | None = MISSING
+
+
+@dataclass
+class SessionConfig:
+    """The Session's devices and threads, in the terms of ``tf.compat.v1.ConfigProto``.
+
+    Attributes:
+        device: Where the graph is placed, such as ``/GPU:0``; null lets TensorFlow choose.
+        device_count: Device type to the most devices of it to use, such as ``{GPU: 0}``.
+        intra_op_parallelism_threads: Threads within an operation; 0 for one a core.
+        inter_op_parallelism_threads: Operations at once; 0 for one a core.
+        allow_soft_placement: Move an operation that has no kernel on its device to one that has.
+        log_device_placement: Have TensorFlow print where each operation runs.
+        gpu_options: Memory and visibility of GPUs.
+        tensorflow_log_level: What TensorFlow's C++ side prints: 0 all, 1 no information, 2 no
+            warnings either, 3 nothing. An environment's ``TF_CPP_MIN_LOG_LEVEL`` goes before it.
+    """
+
+    device: str | None = MISSING
+    device_count: dict[str, int] = MISSING
+    intra_op_parallelism_threads: int = MISSING
+    inter_op_parallelism_threads: int = MISSING
+    allow_soft_placement: bool = MISSING
+    log_device_placement: bool = MISSING
+    gpu_options: GPUOptionsConfig = field(default_factory=GPUOptionsConfig)
+    tensorflow_log_level: int = MISSING
+
+
+@dataclass
+class TrackingConfig:
+    """Where a run is logged; each kind of store is a class of its own.
+
+    Attributes:
+        experiment: MLflow's experiment, the group that the run is listed in.
+        run_name: The run's name; null makes one of the model and the overrides.
+        tags: Labels of the user's own.
+    """
+
+    experiment: str = MISSING
+    run_name: str | None = MISSING
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class OffTrackingConfig(TrackingConfig):
+    """Nowhere."""
+
+
+@dataclass
+class SqliteTrackingConfig(TrackingConfig):
+    """MLflow on a SQLite file and a folder.
+
+    Attributes:
+        database: Absolute path of the SQLite file.
+        artifacts: Absolute path of the folder for files.
+    """
+
+    database: str = MISSING
+    artifacts: str = MISSING
+
+
+@dataclass
+class TraceConfig:
+    """Which step is traced.
+
+    Attributes:
+        step: The step traced, counted from 1, or the last of a shorter run; null traces none.
+    """
+
+    step: int | None = MISSING
+
+
+@dataclass
+class ExperimentConfig:
+    """All of a run.
+
+    Attributes:
+        seed: Seeds initial weights, dropout masks, splits, order and random data.
+        model: The layer stack, its loss and its metrics.
+        data: The examples.
+        task: What to do with them.
+        optimizer: ``type`` and arguments of one of ``keras.optimizers``.
+        session: Devices and threads.
+        tracking: Where the run is logged.
+        fetches: Name to what is fetched: a layer (its output), or a tensor such as
+            ``conv1/Relu:0``.
+        trace: Which step is traced.
+    """
+
+    seed: int = MISSING
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    session: SessionConfig = field(default_factory=SessionConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    fetches: dict[str, str] = field(default_factory=dict)
+    trace: TraceConfig = field(default_factory=TraceConfig)
+
+
+# The kinds that a group's YAML files are of, as their defaults lists name them.
+SCHEMAS: dict[str, dict[str, type]] = {
+    "data": {"digits": DigitsDataConfig, "random": RandomDataConfig},
+    "task": {"train": TrainConfig, "forward": ForwardConfig},
+    "tracking": {"sqlite": SqliteTrackingConfig, "off": OffTrackingConfig},
+}

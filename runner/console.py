@@ -1,0 +1,141 @@
+"""Shows a run to the person who started it; next to nothing where that is no terminal."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from models.shapes import format_shape
+from runner.results import (
+    FetchResult,
+    LayerSummary,
+    Metrics,
+    Result,
+    SplitResult,
+    Started,
+    StepResult,
+)
+
+log = logging.getLogger(__name__)
+
+_BAR_EVERY_STEPS = 10
+
+
+class Reporter:
+    """Writes the layer table, a live bar, and at the end the result and how to look at it.
+
+    All of it but the bar is in the log too.
+    """
+
+    def __init__(self, console: Console, open_command: Sequence[str]) -> None:
+        """Writes to `console`.
+
+        Args:
+            console: Where to write; only the end is written where it is no terminal.
+            open_command: The command that opens the MLflow UI, to which a run's id is added.
+        """
+        self._console = console
+        self._open_command = open_command
+        self._bar: _TrainingBar | None = None
+        self._ends: list[str] = []
+
+    def show_layers(self, layers: Sequence[LayerSummary]) -> None:
+        """Shows a row a layer: name, type, output shape, parameters."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("layer", "type", "output shape"):
+            table.add_column(column)
+        table.add_column("parameters", justify="right")
+        for layer in layers:
+            shape = format_shape(layer.output_shape)
+            table.add_row(layer.name, layer.type, shape, f"{layer.parameters:,}")
+            log.info("layer %s %s %s %d", layer.name, layer.type, shape, layer.parameters)
+        total = sum(layer.parameters for layer in layers)
+        table.add_row("total", "", "", f"{total:,}", style="bold")
+        if self._console.is_terminal:
+            self._console.print(table, "")
+
+    def show_result(self, result: Result) -> None:
+        """Shows what a task yielded: steps on the bar, the rest at the end."""
+        match result:
+            case Started() if self._console.is_terminal:
+                self._bar = _TrainingBar(self._console, result)
+            case StepResult() if self._bar:
+                self._bar.show_step(result)
+            case SplitResult():
+                metrics = format_metrics(result.metrics)
+                log.info("epoch %d %s %s", result.epoch, result.split, metrics)
+                if self._bar:
+                    self._bar.show_split(result)
+                if result.split == "test":
+                    self._ends.append(f"test     {metrics}")
+            case FetchResult():
+                shapes = [f"{name} {array.shape}" for name, array in result.fetched.items()]
+                self._ends.append(f"fetched  {', '.join(shapes)} of {result.split} examples")
+
+    def show_end(self, run_id: str | None, seconds: Mapping[str, float]) -> None:
+        """Shows the result, where the time went, the run's id and the command that opens it."""
+        self.close()
+        times = "  ".join(f"{phase} {spent:.1f} s" for phase, spent in seconds.items())
+        lines = [*self._ends, f"time     {times}"]
+        if run_id is not None:
+            lines.append(f"run      {run_id}")
+            lines.append(f"open     {' '.join(self._open_command)} --run {run_id}")
+        for line in lines:
+            log.info("%s", line)
+            self._console.print(line, soft_wrap=True, markup=False)
+
+    def close(self) -> None:
+        """Leaves the terminal as it was found; does nothing a second time."""
+        if self._bar:
+            self._bar.close()
+            self._bar = None
+
+
+class _TrainingBar:
+    """A line that says how far training is, with the last loss and metrics."""
+
+    def __init__(self, console: Console, started: Started) -> None:
+        self._epochs = started.epochs
+        self._validation: Metrics = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TextColumn("{task.fields[metrics]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        total = started.epochs * started.steps_per_epoch
+        self._task: TaskID = self._progress.add_task("epoch 1", total=total, metrics="")
+        self._progress.start()
+
+    def show_step(self, result: StepResult) -> None:
+        """Shows every tenth step."""
+        if result.step % _BAR_EVERY_STEPS:
+            return
+        self._show(result.epoch, result.step, result.running)
+
+    def show_split(self, result: SplitResult) -> None:
+        """Shows an epoch's metrics."""
+        if result.split == "validation":
+            self._validation = result.metrics
+        elif result.split == "train":
+            self._show(result.epoch, result.step, result.metrics)
+
+    def _show(self, epoch: int, step: int, metrics: Metrics) -> None:
+        text = format_metrics(metrics)
+        if self._validation:
+            text += f"  validation {format_metrics(self._validation)}"
+        description = f"epoch {epoch}/{self._epochs}"
+        self._progress.update(self._task, completed=step, description=description, metrics=text)
+
+    def close(self) -> None:
+        """Stops redrawing."""
+        self._progress.stop()
+
+
+def format_metrics(metrics: Metrics) -> str:
+    """Returns metrics on one line, to four digits."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())

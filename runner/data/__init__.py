@@ -1,0 +1,1 @@
+"""Data sources: each reads examples; splits and batches are the same for all."""

@@ -1,0 +1,54 @@
+"""Examples in memory: named features and labels, row by row."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of named features and labels.
+
+    Attributes:
+        features: (rows, ...) arrays by input name.
+        labels: (rows, ...) arrays by label name; empty where there are none.
+        rows: (rows,) integers, each example's row in its source.
+    """
+
+    features: Mapping[str, np.ndarray]
+    labels: Mapping[str, np.ndarray]
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return len(self.rows)
+
+    def take(self, indices: np.ndarray | slice) -> "Examples":
+        """Returns the examples at `indices`, in that order."""
+        return Examples(
+            features={name: array[indices] for name, array in self.features.items()},
+            labels={name: array[indices] for name, array in self.labels.items()},
+            rows=self.rows[indices],
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The splits of a source's examples; no row is in two."""
+
+    train: Examples
+    validation: Examples
+    test: Examples
+
+
+def iterate_batches(examples: Examples, batch_size: int) -> Iterator[Examples]:
+    """Yields consecutive batches of `examples`, the last one as small as it comes."""
+    for start in range(0, len(examples), batch_size):
+        yield examples.take(slice(start, start + batch_size))
+
+
+def shuffle_epoch(examples: Examples, seed: int, epoch: int) -> Examples:
+    """Returns all of `examples` in an order drawn from the seed and the epoch."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(examples))
+    return examples.take(order)

@@ -1,0 +1,1 @@
+"""The engine: the graph, and the Session that runs it."""

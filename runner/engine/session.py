@@ -1,0 +1,142 @@
+"""Opens the Session and calls steps in it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+
+from models.problems import ConfigError, Problem
+from runner.config import SessionConfig
+from runner.engine.graph import ExperimentGraph
+from runner.engine.steps import Step
+
+
+class StepError(Exception):
+    """A step failed in the Session; the cause is TensorFlow's own error."""
+
+
+class GraphSession:
+    """An open Session on an experiment's graph, its variables initialized."""
+
+    def __init__(self, session: tf.compat.v1.Session) -> None:
+        """Wraps a Session that is open."""
+        self._session = session
+        self.devices = tuple(device.name for device in session.list_devices())
+
+    def callable(self, step: Step) -> "StepCallable":
+        """Returns `step` as a function of arrays; make it once, call it many times."""
+        return StepCallable(self._session, step)
+
+    def read(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+        """Returns the values of tensors that depend on no feed, such as variables."""
+        values: dict[str, np.ndarray] = self._session.run(dict(tensors))
+        return values
+
+
+class StepCallable:
+    """A step, pruned and placed once, so that a call costs little more than its arithmetic.
+
+    ``Session.run`` looks its fetches and feeds up anew at each call, 149 µs for a trivial graph;
+    a callable made from options takes 24 µs.
+    """
+
+    def __init__(self, session: tf.compat.v1.Session, step: Step) -> None:
+        """Prepares `step` in `session`."""
+        self._session = session
+        self._step = step
+        self._fetch_names = tuple(step.fetches)
+        self._feed_names = tuple(step.feeds)
+        self._call = self._prepare(config_pb2.RunOptions.NO_TRACE)
+
+    def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Returns the step's fetches by name for one array a feed.
+
+        Raises:
+            StepError: If TensorFlow fails.
+        """
+        return self._run(self._call, arrays)
+
+    def trace(
+        self, arrays: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, Any], config_pb2.RunMetadata]:
+        """Runs the step as a call does, and returns its fetches and what TensorFlow timed.
+
+        Raises:
+            StepError: If TensorFlow fails.
+        """
+        call = self._prepare(config_pb2.RunOptions.FULL_TRACE)
+        metadata = config_pb2.RunMetadata()
+        return self._run(partial(call, run_metadata=metadata), arrays), metadata
+
+    def _run(
+        self, call: Callable[..., list[Any]], arrays: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        try:
+            values = call(*[arrays[name] for name in self._feed_names])
+        except tf.errors.OpError as error:
+            kind = type(error).__name__
+            raise StepError(f"step {self._step.name!r}: {kind}: {error.message}") from error
+        return dict(zip(self._fetch_names, values, strict=True))
+
+    def _prepare(self, trace_level: int) -> Callable[..., list[Any]]:
+        options = config_pb2.CallableOptions()
+        options.feed.extend(tensor.name for tensor in self._step.feeds.values())
+        options.fetch.extend(tensor.name for tensor in self._step.fetches.values())
+        options.run_options.trace_level = trace_level
+        made: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
+        return made
+
+
+@contextmanager
+def open_session(graph: ExperimentGraph, config: SessionConfig) -> Iterator[GraphSession]:
+    """Yields a Session on `graph` with the configured devices, its variables initialized.
+
+    Raises:
+        ConfigError: If the configured device is not there.
+    """
+    with tf.compat.v1.Session(graph=graph.graph, config=build_config_proto(config)) as session:
+        opened = GraphSession(session)
+        _require_device(config.device, opened.devices)
+        session.run(graph.initialize)
+        yield opened
+
+
+def build_config_proto(config: SessionConfig) -> config_pb2.ConfigProto:
+    """Returns the ``ConfigProto`` that `config` declares; null fields keep TensorFlow's default."""
+    gpu = config.gpu_options
+    declared = {
+        "allow_growth": gpu.allow_growth,
+        "per_process_gpu_memory_fraction": gpu.per_process_gpu_memory_fraction,
+        "visible_device_list": gpu.visible_device_list,
+    }
+    given = {name: value for name, value in declared.items() if value is not None}
+    return config_pb2.ConfigProto(
+        device_count=config.device_count,
+        intra_op_parallelism_threads=config.intra_op_parallelism_threads,
+        inter_op_parallelism_threads=config.inter_op_parallelism_threads,
+        allow_soft_placement=config.allow_soft_placement,
+        log_device_placement=config.log_device_placement,
+        gpu_options=config_pb2.GPUOptions(**given),
+    )
+
+
+def _require_device(device: str | None, found: tuple[str, ...]) -> None:
+    if device is None:
+        return
+    wanted = tf.DeviceSpec.from_string(device.upper().replace("/DEVICE:", "/"))
+    specs = [tf.DeviceSpec.from_string(name) for name in found]
+    if any(
+        spec.device_type == wanted.device_type and wanted.device_index in (None, spec.device_index)
+        for spec in specs
+    ):
+        return
+    names = [f"/{spec.device_type}:{spec.device_index}" for spec in specs]
+    message = (
+        f"no device {device!r} is visible; found {names}. "
+        "Use session=cpu or check CUDA_VISIBLE_DEVICES."
+    )
+    raise ConfigError([Problem("session.device", message)])

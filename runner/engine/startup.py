@@ -1,0 +1,57 @@
+"""Imports TensorFlow without its start-up noise."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_NOISE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|[IWE]\d{4} \d\d:\d\d:\d\d"  # absl's lines
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "  # TensorFlow's own
+    rb"|To enable the following instructions"
+)
+
+
+def import_tensorflow(log_level: int) -> None:
+    """Imports TensorFlow and Keras, its C++ side printing no more than `log_level` asks for.
+
+    Args:
+        log_level: 0 prints all, 1 no information, 2 no warnings, 3 nothing; the environment's
+            ``TF_CPP_MIN_LOG_LEVEL``, where set, goes before it.
+    """
+    level = int(os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level)))
+    if level == 0:
+        import tensorflow
+
+        return
+    with _drop_noise():
+        import tensorflow
+
+        # The first look for devices prints too.
+        tensorflow.config.list_physical_devices()
+
+
+@contextmanager
+def _drop_noise() -> Iterator[None]:
+    """Holds back what is written to file descriptor 2, and drops TensorFlow's log lines of it.
+
+    TensorFlow 2.21 writes some lines before its log level is read, so the environment cannot
+    silence them. All other lines are written when the block ends, also by an error.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held:
+                if not _NOISE.match(line):
+                    os.write(2, line)

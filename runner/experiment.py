@@ -1,0 +1,110 @@
+"""One run, from a valid configuration to its true status."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from runner.clock import PhaseClock
+from runner.config import ExperimentConfig, ForwardConfig, SqliteTrackingConfig, TrainConfig
+from runner.console import Reporter
+from runner.data.examples import Dataset, Examples
+from runner.data.sources import load_dataset
+from runner.engine.feeds import fit_feeds
+from runner.engine.graph import ExperimentGraph, build_graph
+from runner.engine.session import GraphSession, open_session
+from runner.results import FetchResult, Result, SplitResult
+from runner.tasks.forward import forward
+from runner.tasks.train import train
+from runner.tracking.mlflow import start_run
+from runner.tracking.tracker import NullTracker, RunContext, Tracker, closing
+
+_SOURCE = Path(__file__).parent
+
+
+def run_experiment(
+    config: ExperimentConfig, context: RunContext, reporter: Reporter, clock: PhaseClock
+) -> None:
+    """Runs what `config` declares, logs it and shows it.
+
+    Args:
+        config: A configuration in which ``validate`` found nothing.
+        context: How the run came to be.
+        reporter: Shows the run to the person who started it.
+        clock: Takes the wall time of each phase.
+
+    Raises:
+        ConfigError: If the data, Keras, the Session or the store refuse the configuration; no run
+            is logged then.
+        StepError: If a step fails in the Session; the run is logged as FAILED.
+    """
+    with ExitStack() as stack:
+        with clock.phase("data"):
+            dataset = load_dataset(config.data, config.model.inputs, config.seed)
+        with clock.phase("build"):
+            graph = build_graph(config)
+            dataset = _fit_dataset(dataset, graph)
+        with clock.phase("session"):
+            session = stack.enter_context(open_session(graph, config.session))
+        with clock.phase("log"):
+            tracker = stack.enter_context(closing(_open_tracker(config, context)))
+            tracker.log_tags({"devices": ", ".join(session.devices)})
+        reporter.show_layers(graph.layers)
+        for result in _timed(_run_task(config, graph, session, dataset), clock):
+            with clock.phase("log"):
+                tracker.log_result(result)
+            reporter.show_result(result)
+        with clock.phase("log"):
+            tracker.log_seconds(clock.seconds)
+    reporter.show_end(tracker.run_id, clock.seconds)
+
+
+def _open_tracker(config: ExperimentConfig, context: RunContext) -> Tracker:
+    if isinstance(config.tracking, SqliteTrackingConfig):
+        return start_run(config, config.tracking, context, _SOURCE)
+    return NullTracker()
+
+
+def _run_task(
+    config: ExperimentConfig, graph: ExperimentGraph, session: GraphSession, dataset: Dataset
+) -> Iterator[Result]:
+    match config.task:
+        case TrainConfig() as task:
+            return train(config, task, graph, session, dataset)
+        case ForwardConfig() as task:
+            return forward(config, task, graph, session, dataset)
+    raise TypeError(f"no task runs a {type(config.task).__name__}")
+
+
+def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
+    """Yields `results`, and adds the time each took to come to the phase it belongs to."""
+    pending = 0.0
+    while True:
+        start = time.perf_counter()
+        result = next(results, None)
+        pending += time.perf_counter() - start
+        if result is None:
+            return
+        match result:
+            case SplitResult():
+                clock.add(result.split, pending)
+            case FetchResult():
+                clock.add("fetch", pending)
+            case _:
+                yield result
+                continue
+        pending = 0.0
+        yield result
+
+
+def _fit_dataset(dataset: Dataset, graph: ExperimentGraph) -> Dataset:
+    """Returns `dataset` in the dtypes of the graph's placeholders, and with nothing else in it."""
+
+    def fit(examples: Examples) -> Examples:
+        return Examples(
+            features=fit_feeds(examples.features, graph.features, "model.inputs"),
+            labels={**examples.labels, **fit_feeds(examples.labels, graph.labels, "data.labels")},
+            rows=examples.rows,
+        )
+
+    return Dataset(fit(dataset.train), fit(dataset.validation), fit(dataset.test))

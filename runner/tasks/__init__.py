@@ -1,0 +1,1 @@
+"""The tasks: each yields results and writes nothing."""

@@ -1,0 +1,66 @@
+"""Feeds a batch of held-out examples, fetches, and traces the call."""
+
+from collections.abc import Iterator
+
+from runner.config import ExperimentConfig, ForwardConfig
+from runner.data.examples import Dataset, Examples
+from runner.engine.graph import ExperimentGraph
+from runner.engine.session import GraphSession
+from runner.results import FetchResult, Result
+from runner.tasks.trace import trace_step
+
+
+def forward(
+    config: ExperimentConfig,
+    task: ForwardConfig,
+    graph: ExperimentGraph,
+    session: GraphSession,
+    dataset: Dataset,
+) -> Iterator[Result]:
+    """Yields the configured fetches for test examples, or training ones where no test is split off.
+
+    Args:
+        config: The whole experiment.
+        task: Its task.
+        graph: The experiment's graph.
+        session: An open Session on it.
+        dataset: The splits, fitted to the placeholders.
+    """
+    split = "test" if len(dataset.test) else "train"
+    examples = getattr(dataset, split).take(slice(task.examples))
+    is_traced = config.trace.step is not None
+    yield from fetch_examples(config, graph, session, examples, split=split, is_traced=is_traced)
+
+
+def fetch_examples(
+    config: ExperimentConfig,
+    graph: ExperimentGraph,
+    session: GraphSession,
+    examples: Examples,
+    *,
+    split: str,
+    is_traced: bool = False,
+) -> Iterator[Result]:
+    """Yields the configured fetches for `examples`, computed in one call, and its trace if asked.
+
+    Args:
+        config: The whole experiment.
+        graph: The experiment's graph.
+        session: An open Session on it.
+        examples: What to feed.
+        split: The split they are of.
+        is_traced: Whether to trace the call.
+    """
+    predict = session.callable(graph.predict)
+    if is_traced:
+        fetched, trace = trace_step(predict, examples.features, "forward")
+        yield trace
+    else:
+        fetched = predict(examples.features)
+    yield FetchResult(
+        split=split,
+        fetched=fetched,
+        rows=examples.rows,
+        labels=examples.labels,
+        classes=config.data.classes,
+    )

@@ -1,0 +1,99 @@
+"""Trains, evaluates on held-out data, and fetches outputs for held-out examples."""
+
+from collections.abc import Iterator
+
+from runner.config import ExperimentConfig, TrainConfig
+from runner.data.examples import Dataset, Examples, iterate_batches, shuffle_epoch
+from runner.engine.graph import ExperimentGraph
+from runner.engine.session import GraphSession
+from runner.engine.steps import BATCH_LOSS, TrainingSteps
+from runner.results import Metrics, Result, SplitResult, Started, StepResult
+from runner.tasks.forward import fetch_examples
+from runner.tasks.trace import trace_step
+
+
+def train(
+    config: ExperimentConfig,
+    task: TrainConfig,
+    graph: ExperimentGraph,
+    session: GraphSession,
+    dataset: Dataset,
+) -> Iterator[Result]:
+    """Yields each step, each epoch's metrics, the test's metrics and the fetched outputs.
+
+    Args:
+        config: The whole experiment.
+        task: Its task.
+        graph: The experiment's graph, with training steps.
+        session: An open Session on it.
+        dataset: The splits, fitted to the placeholders.
+    """
+    if graph.training is None:
+        raise ValueError("the graph was built for a task that does not train")
+    trainer = _Trainer(session, graph.training, config)
+    yield from trainer.fit(dataset, task.epochs)
+    yield from trainer.evaluate("test", dataset.test, task.epochs)
+    shown = dataset.test.take(slice(task.examples))
+    yield from fetch_examples(config, graph, session, shown, split="test")
+
+
+class _Trainer:
+    """Takes steps and counts them."""
+
+    def __init__(
+        self, session: GraphSession, steps: TrainingSteps, config: ExperimentConfig
+    ) -> None:
+        self._train = session.callable(steps.train)
+        self._evaluate = session.callable(steps.evaluate)
+        self._reset = session.callable(steps.reset)
+        self._batch_size = config.data.batch_size
+        self._seed = config.seed
+        self._trace_at = config.trace.step
+        self._step = 0
+
+    def fit(self, dataset: Dataset, epochs: int) -> Iterator[Result]:
+        """Yields the results of `epochs` passes, validated after each where there is data to."""
+        steps_per_epoch = -(-len(dataset.train) // self._batch_size)
+        if self._trace_at is not None:
+            self._trace_at = min(self._trace_at, epochs * steps_per_epoch)
+        yield Started(
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            examples={name: len(examples) for name, examples in vars(dataset).items()},
+        )
+        for epoch in range(1, epochs + 1):
+            yield from self._fit_epoch(dataset.train, epoch)
+            yield from self.evaluate("validation", dataset.validation, epoch)
+
+    def evaluate(self, split: str, examples: Examples, epoch: int) -> Iterator[SplitResult]:
+        """Yields the metrics over `examples`; nothing where there are none."""
+        self._reset({})
+        values: dict[str, float] = {}
+        for batch in iterate_batches(examples, self._batch_size):
+            values = self._evaluate({**batch.features, **batch.labels})
+        if values:
+            yield SplitResult(
+                split=split,
+                epoch=epoch,
+                step=self._step,
+                metrics=_metrics(values),
+            )
+
+    def _fit_epoch(self, examples: Examples, epoch: int) -> Iterator[Result]:
+        self._reset({})
+        shuffled = shuffle_epoch(examples, self._seed, epoch)
+        for batch in iterate_batches(shuffled, self._batch_size):
+            self._step += 1
+            arrays = {**batch.features, **batch.labels}
+            if self._step == self._trace_at:
+                values, trace = trace_step(self._train, arrays, f"train_step_{self._step}")
+                yield trace
+            else:
+                values = self._train(arrays)
+            running = _metrics(values)
+            yield StepResult(epoch, self._step, float(values[BATCH_LOSS]), running)
+        yield SplitResult("train", epoch, self._step, running)
+
+
+def _metrics(values: dict[str, float]) -> Metrics:
+    return {name: float(value) for name, value in values.items() if name != BATCH_LOSS}

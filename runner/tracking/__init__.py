@@ -1,0 +1,1 @@
+"""Tracking: what a run was and what came of it, written as it comes."""

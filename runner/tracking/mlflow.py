@@ -1,0 +1,200 @@
+"""Logs a run to MLflow."""
+
+import logging
+import os
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from models.problems import ConfigError, Problem
+from runner.config import ExperimentConfig, SqliteTrackingConfig
+from runner.results import FetchResult, Result, SplitResult, StepResult, TraceResult
+from runner.tracking.metadata import collect_metadata
+from runner.tracking.params import flatten_params
+from runner.tracking.store import store_lock, store_uri
+from runner.tracking.table import format_table
+from runner.tracking.tracker import RunContext, Status
+
+# Read when MLflow is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+# MLflow tells of each table it creates.
+for name in ("mlflow", "alembic"):
+    logging.getLogger(name).setLevel(logging.WARNING)
+
+_MOST_METRICS = 1000
+_MOST_PARAMS = 100
+_FLUSH_SECONDS = 5.0
+
+Item = TypeVar("Item")
+
+
+class MlflowTracker:
+    """One run in MLflow; metrics are written in batches, at each epoch and every few seconds."""
+
+    def __init__(self, client: MlflowClient, run_id: str, context: RunContext) -> None:
+        """Logs to the run `run_id`, which `client` has created."""
+        self._client = client
+        self._run_id = run_id
+        self._context = context
+        self._metrics: list[Metric] = []
+        self._flushed_at = time.monotonic()
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id in MLflow."""
+        return self._run_id
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Adds labels to the run."""
+        entities = [RunTag(key, value) for key, value in tags.items()]
+        self._client.log_batch(self._run_id, tags=entities)
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Adds the values that the run was configured with."""
+        for batch in _batches([Param(key, value) for key, value in params.items()], _MOST_PARAMS):
+            self._client.log_batch(self._run_id, params=batch)
+
+    def log_result(self, result: Result) -> None:
+        """Logs what a task yielded: metrics at once or soon, arrays and traces as files."""
+        match result:
+            case StepResult():
+                self._add_metrics({"step/loss": result.loss}, result.step)
+            case SplitResult():
+                named = {f"{result.split}/{key}": value for key, value in result.metrics.items()}
+                self._add_metrics(named, result.step)
+                self._flush()
+            case FetchResult():
+                self._log_fetches(result)
+            case TraceResult():
+                self._client.log_text(
+                    self._run_id, result.chrome_trace, f"trace/{result.name}.json"
+                )
+
+    def log_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Logs the wall time of each phase as a metric."""
+        self._add_metrics({f"seconds/{phase}": spent for phase, spent in seconds.items()}, 0)
+
+    def close(self, status: Status, error: BaseException | None = None) -> None:
+        """Writes what is still to be written: metrics, the error, the log; then the status."""
+        self._flush()
+        if error is not None:
+            text = "".join(traceback.format_exception(error))
+            self._client.log_text(self._run_id, text, "error.txt")
+        for log in sorted(self._context.output_dir.glob("*.log")):
+            self._client.log_artifact(self._run_id, str(log))
+        self._client.set_terminated(self._run_id, status.value)
+
+    def log_config(self) -> None:
+        """Logs the composed configuration and the overrides that Hydra wrote."""
+        for name in ("config.yaml", "overrides.yaml"):
+            file = self._context.output_dir / ".hydra" / name
+            if file.exists():
+                self._client.log_artifact(self._run_id, str(file), "config")
+
+    def _add_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        now = time.time_ns() // 1_000_000
+        self._metrics += [Metric(key, value, now, step) for key, value in metrics.items()]
+        is_due = time.monotonic() - self._flushed_at > _FLUSH_SECONDS
+        if is_due or len(self._metrics) >= _MOST_METRICS:
+            self._flush()
+
+    def _flush(self) -> None:
+        for batch in _batches(self._metrics, _MOST_METRICS):
+            self._client.log_batch(self._run_id, metrics=batch)
+        self._metrics = []
+        self._flushed_at = time.monotonic()
+
+    def _log_fetches(self, result: FetchResult) -> None:
+        arrays = {
+            "row": result.rows,
+            **{f"label.{name}": array for name, array in result.labels.items()},
+            **result.fetched,
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"{result.split}.npz"
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+            self._client.log_artifact(self._run_id, str(file), "fetches")
+        self._client.log_text(self._run_id, format_table(result), f"fetches/{result.split}.csv")
+
+
+def start_run(
+    config: ExperimentConfig, tracking: SqliteTrackingConfig, context: RunContext, source: Path
+) -> MlflowTracker:
+    """Returns the tracker of a new run in the configured store, its params and tags logged.
+
+    Args:
+        config: The whole experiment.
+        tracking: Its tracking.
+        context: How the run came to be.
+        source: A folder of the code, whose git commit is logged.
+
+    Raises:
+        ConfigError: If the store cannot be opened, or the experiment was deleted in it.
+    """
+    try:
+        with store_lock(tracking):
+            client = MlflowClient(store_uri(tracking))
+            experiment_id = _open_experiment(client, tracking)
+    except MlflowException as error:
+        message = f"MLflow cannot open the store: {str(error).splitlines()[0]}"
+        raise ConfigError([Problem("tracking.database", message)]) from error
+    run = client.create_run(
+        experiment_id,
+        run_name=tracking.run_name or name_run(config, context.overrides),
+        tags={
+            "mlflow.source.name": "python -m runner",
+            "mlflow.source.type": "LOCAL",
+            "overrides": " ".join(context.overrides),
+            "task": config.task.name,
+            "model": config.model.name,
+            "data": config.data.name,
+            **collect_metadata(source),
+            **tracking.tags,
+        },
+    )
+    tracker = MlflowTracker(client, run.info.run_id, context)
+    tracker.log_params(flatten_params(config))
+    tracker.log_config()
+    return tracker
+
+
+def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
+    """Returns the model's name and the single values that the user set, without their groups."""
+    values = [override.lstrip("+") for override in overrides if "." in override.split("=")[0]]
+    shown = [value for value in values if not value.startswith(("tracking.", "hydra."))]
+    return " ".join([config.model.name, *shown])
+
+
+def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> str:
+    experiment = client.get_experiment_by_name(tracking.experiment)
+    if experiment is None:
+        folder = Path(tracking.artifacts) / tracking.experiment
+        created: str = client.create_experiment(
+            tracking.experiment, artifact_location=folder.as_uri()
+        )
+        return created
+    if experiment.lifecycle_stage == "deleted":
+        message = (
+            f"the experiment {tracking.experiment!r} was deleted in this store; "
+            "restore it or choose another name."
+        )
+        raise ConfigError([Problem("tracking.experiment", message)])
+    found: str = experiment.experiment_id
+    return found
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

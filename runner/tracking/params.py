@@ -1,0 +1,36 @@
+"""Flattens a configuration into MLflow's params."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from runner.config import ExperimentConfig
+
+_MOST_CHARACTERS = 6000
+
+
+def flatten_params(config: ExperimentConfig) -> dict[str, str]:
+    """Returns every value of `config` but the tracking's by its dotted path, as YAML writes it.
+
+    A list stays whole; a value longer than MLflow's 6,000 characters is cut.
+    """
+    tree = asdict(config)
+    del tree["tracking"]
+    return {path: _format_value(value)[:_MOST_CHARACTERS] for path, value in _leaves("", tree)}
+
+
+def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping) and value:
+        for key, nested in value.items():
+            yield from _leaves(f"{path}.{key}" if path else str(key), nested)
+    else:
+        yield path, value
+
+
+def _format_value(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_format_value, value))}]"
+    return str(value)

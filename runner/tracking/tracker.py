@@ -1,0 +1,86 @@
+"""What a tracker is, and who owns a run's start and end."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from runner.results import Result
+
+
+class Status(Enum):
+    """How a run ended, in MLflow's terms."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """How a run came to be.
+
+    Attributes:
+        overrides: What the user wrote on the command line.
+        output_dir: The run's folder, which holds the composed configuration and the log.
+    """
+
+    overrides: Sequence[str]
+    output_dir: Path
+
+
+class Tracker(Protocol):
+    """Somewhere that a run is logged."""
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id, or None where none is kept."""
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Adds labels to the run."""
+
+    def log_result(self, result: Result) -> None:
+        """Logs what a task yielded."""
+
+    def log_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Logs the wall time of each phase."""
+
+    def close(self, status: Status, error: BaseException | None = None) -> None:
+        """Writes all that is still to be written, and the run's true status."""
+
+
+class NullTracker:
+    """Keeps nothing."""
+
+    run_id: str | None = None
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Drops `tags`."""
+
+    def log_result(self, result: Result) -> None:
+        """Drops `result`."""
+
+    def log_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Drops `seconds`."""
+
+    def close(self, status: Status, error: BaseException | None = None) -> None:
+        """Does nothing."""
+
+
+@contextmanager
+def closing(tracker: Tracker) -> Iterator[Tracker]:
+    """Yields `tracker` and closes it with the status that the block ended in.
+
+    An exception that is no ``Exception``, such as an interrupt, means KILLED; any other FAILED.
+    """
+    try:
+        yield tracker
+    except Exception as error:
+        tracker.close(Status.FAILED, error)
+        raise
+    except BaseException as error:
+        tracker.close(Status.KILLED, error)
+        raise
+    tracker.close(Status.FINISHED)

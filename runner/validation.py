@@ -1,0 +1,198 @@
+"""What is wrong with an experiment's configuration, as far as can be told without TensorFlow."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.config import TensorConfig
+from models.problems import ConfigError, Problem, did_you_mean, expected
+from models.registry import check_call
+from models.validation import validate_model, validate_tensors
+from runner.config import (
+    SCHEMAS,
+    DataConfig,
+    ExperimentConfig,
+    ForwardConfig,
+    RandomDataConfig,
+    SessionConfig,
+    SqliteTrackingConfig,
+    TaskConfig,
+    TrackingConfig,
+    TrainConfig,
+)
+
+_DEVICE = re.compile(r"(/job:\w+)?(/replica:\d+)?(/task:\d+)?/(device:)?(CPU|GPU|TPU)(:\d+)?", re.I)
+# Names in the file of fetched arrays, and those of numpy.savez's own arguments.
+_TAKEN_FETCHES = ("row", "file", "allow_pickle")
+_MOST_SEED = 2**32 - 1
+
+
+def validate(config: ExperimentConfig) -> None:
+    """Checks the whole of `config`.
+
+    Raises:
+        ConfigError: With every problem found, in the order of the composed file.
+    """
+    problems = [
+        *_at_least("seed", config.seed, 0),
+        *validate_model(config.model),
+        *_validate_data(config.data),
+        *_validate_feeds(config),
+        *_validate_task(config),
+        *check_call("optimizer", "optimizers", config.optimizer),
+        *_validate_session(config.session),
+        *_validate_tracking(config.tracking),
+        *_validate_fetches(config),
+        *_at_least("trace.step", config.trace.step, 1),
+    ]
+    if config.seed > _MOST_SEED:
+        problems.insert(0, expected("seed", f"a number of at most {_MOST_SEED}", config.seed))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _at_least(path: str, value: float | None, least: float) -> Iterator[Problem]:
+    if value is not None and value < least:
+        yield expected(path, f"a number of {least} or more", value)
+
+
+def _share(path: str, value: float | None) -> Iterator[Problem]:
+    if value is not None and not 0 <= value <= 1:
+        yield expected(path, "a share from 0 to 1", value)
+
+
+def _validate_schema(path: str, config: object, parent: type) -> Iterator[Problem]:
+    """Yields that a YAML file names no schema: what it says is of no particular kind."""
+    if type(config) is parent:
+        kinds = ", ".join(f"/schema/{path}/{name}@_here_" for name in SCHEMAS[path])
+        yield Problem(path, f"expected a schema in the file's defaults list; choose from {kinds}.")
+
+
+def _validate_data(data: DataConfig) -> Iterator[Problem]:
+    yield from _validate_schema("data", data, DataConfig)
+    yield from validate_tensors(data.features, "data.features", "a feature")
+    if data.labels:
+        yield from validate_tensors(data.labels, "data.labels", "a label")
+    yield from _at_least("data.classes", data.classes, 1)
+    yield from _at_least("data.batch_size", data.batch_size, 1)
+    yield from _share("data.split.validation", data.split.validation)
+    yield from _share("data.split.test", data.split.test)
+    if data.split.validation + data.split.test >= 1:
+        held_out = data.split.validation + data.split.test
+        yield expected("data.split", "shares that leave some examples to train on", held_out)
+    if isinstance(data, RandomDataConfig):
+        yield from _at_least("data.examples", data.examples, 1)
+
+
+def _validate_feeds(config: ExperimentConfig) -> Iterator[Problem]:
+    """Yields what keeps the data from feeding the model's inputs."""
+    data = config.data
+    for name, tensor in config.model.inputs.items():
+        path = f"model.inputs.{name}"
+        if isinstance(data, RandomDataConfig):
+            yield from _validate_random(path, tensor)
+        elif name not in data.features:
+            features = list(data.features)
+            what = f"a feature of data {data.name!r} to feed it"
+            yield expected(path, what, name, did_you_mean(name, features))
+        else:
+            yield from _validate_feed(path, tensor, data.features[name], f"data.features.{name}")
+    for name in data.labels:
+        if name in config.model.inputs:
+            message = f"the name {name!r} is taken by an input; choose another."
+            yield Problem(f"data.labels.{name}", message)
+
+
+def _validate_random(path: str, tensor: TensorConfig) -> Iterator[Problem]:
+    if None in tensor.shape:
+        what = "whole numbers, since data=random draws arrays of this shape"
+        yield expected(f"{path}.shape", what, list(tensor.shape))
+    if tensor.dtype == "string" or tensor.dtype.startswith("complex"):
+        yield expected(f"{path}.dtype", "a dtype that data=random can draw", tensor.dtype)
+
+
+def _validate_feed(
+    path: str, tensor: TensorConfig, feature: TensorConfig, source: str
+) -> Iterator[Problem]:
+    given, wanted = list(feature.shape), list(tensor.shape)
+    fits = len(given) == len(wanted) and all(
+        want is None or want == have for want, have in zip(wanted, given, strict=True)
+    )
+    if not fits:
+        hint = f"Interpolate it: ${{{source}.shape}}."
+        yield expected(f"{path}.shape", f"{given}, as {source} is", wanted, hint)
+    if _loses(feature.dtype, tensor.dtype):
+        what = f"a dtype that holds {feature.dtype}, as {source} is"
+        yield expected(f"{path}.dtype", what, tensor.dtype)
+
+
+def _loses(given: str, wanted: str) -> bool:
+    """Returns whether a cast from `given` to `wanted` changes what the values mean."""
+    if "string" in (given, wanted):
+        return given != wanted
+    if wanted == "bool":
+        return given != "bool"
+    return "float" in given and "float" not in wanted and "complex" not in wanted
+
+
+def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
+    task = config.task
+    yield from _validate_schema("task", task, TaskConfig)
+    yield from _at_least("task.examples", task.examples, 1)
+    if isinstance(task, TrainConfig):
+        yield from _at_least("task.epochs", task.epochs, 1)
+        if config.model.loss is None:
+            yield expected("model.loss", "a loss, which task=train needs", None)
+        if len(config.data.labels) != 1:
+            labels = list(config.data.labels)
+            yield expected("data.labels", "one label for the model's output", labels)
+        if config.data.split.test == 0:
+            yield expected("data.split.test", "a share above 0 to evaluate on", 0.0)
+    if isinstance(task, ForwardConfig) and task.mask is not None:
+        yield from _validate_mask(config, task.mask)
+
+
+def _validate_mask(config: ExperimentConfig, mask: list[bool]) -> Iterator[Problem]:
+    for name, tensor in config.model.inputs.items():
+        steps = tensor.shape[0] if tensor.shape else 0
+        if steps is not None and steps != len(mask):
+            what = f"{steps} booleans, one for each step of model.inputs.{name}"
+            yield expected("task.mask", what, list(mask))
+
+
+def _validate_session(session: SessionConfig) -> Iterator[Problem]:
+    if session.device is not None and not _DEVICE.fullmatch(session.device):
+        yield expected("session.device", "a device such as '/CPU:0' or '/GPU:0'", session.device)
+    for device_type, count in session.device_count.items():
+        path = f"session.device_count.{device_type}"
+        if device_type not in ("CPU", "GPU"):
+            yield expected(path, "a count for CPU or GPU", device_type)
+        yield from _at_least(path, count, 0)
+    for threads in ("intra_op_parallelism_threads", "inter_op_parallelism_threads"):
+        yield from _at_least(f"session.{threads}", getattr(session, threads), 0)
+    fraction = session.gpu_options.per_process_gpu_memory_fraction
+    yield from _share("session.gpu_options.per_process_gpu_memory_fraction", fraction)
+    if session.tensorflow_log_level not in range(4):
+        level = session.tensorflow_log_level
+        yield expected("session.tensorflow_log_level", "a level from 0 to 3", level)
+
+
+def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
+    yield from _validate_schema("tracking", tracking, TrackingConfig)
+    if not tracking.experiment:
+        yield expected("tracking.experiment", "a name", tracking.experiment)
+    if isinstance(tracking, SqliteTrackingConfig):
+        for key, path in (("database", tracking.database), ("artifacts", tracking.artifacts)):
+            if not Path(path).is_absolute():
+                yield expected(f"tracking.{key}", "an absolute path", path)
+
+
+def _validate_fetches(config: ExperimentConfig) -> Iterator[Problem]:
+    for name, fetched in config.fetches.items():
+        if name in _TAKEN_FETCHES:
+            yield Problem(f"fetches.{name}", f"the name {name!r} is taken; choose another.")
+        is_tensor_name = ":" in fetched or "/" in fetched
+        if fetched not in config.model.layers and not is_tensor_name:
+            hint = did_you_mean(fetched, list(config.model.layers))
+            what = "the name of a layer, or of a tensor such as 'conv1/Relu:0'"
+            yield expected(f"fetches.{name}", what, fetched, hint)
