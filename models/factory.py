@@ -3,15 +3,23 @@
 Call it where the model's variables are to live: inside a ``tf.Graph`` for a Session, or eagerly.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from models.config import ModelConfig
-from models.problems import ConfigError, Problem, expected
+from models.problems import ConfigError, Problem
 from models.registry import Kind, is_nested
 from models.shapes import format_shape
+
+# What TensorFlow and Keras say of an input smaller than the window over it.
+_TOO_SMALL = ("Negative dimension size", "Computed output size would be zero or negative")
+
+# Keras puts a line in front of the reason, and prints the reason in bold.
+_PREAMBLE = "Exception encountered when calling"
+_STYLE = re.compile(r"\x1b\[\d*m")
 
 _MODULES: dict[Kind, Any] = {
     "layers": keras.layers,
@@ -45,11 +53,11 @@ def build_model(config: ModelConfig) -> keras.Model:
         try:
             hidden = layer(hidden)
         except (ValueError, TypeError, ArithmeticError, IndexError) as error:
-            message = _shape_message(spec["type"], hidden, applied, config, error)
+            message = _shape_message(layer, hidden, applied, config, error)
             raise ConfigError([Problem(path, message)]) from error
         if not isinstance(hidden, keras.KerasTensor):
-            what = "a layer with one output, as a stack takes it"
-            raise ConfigError([expected(path, what, f"{spec['type']} with several")])
+            message = f"{spec['type']} gives {len(hidden)} outputs; a stack takes one."
+            raise ConfigError([Problem(path, message)])
         applied.append(name)
     return keras.Model(features, hidden, name=config.name)
 
@@ -74,7 +82,7 @@ def build_object(path: str, kind: Kind, spec: Mapping[str, Any], **given: object
     try:
         return getattr(_MODULES[kind], spec["type"])(**arguments, **given)
     except (ValueError, TypeError, AttributeError, NotImplementedError, ImportError) as error:
-        message = f"{spec['type']} cannot be built: {_first_line(error)}"
+        message = f"{spec['type']} cannot be built: {keras_reason(error)}"
         raise ConfigError([Problem(path, message)]) from error
 
 
@@ -106,8 +114,16 @@ def call_layers(
     return outputs
 
 
+def keras_reason(error: Exception) -> str:
+    """Returns the one sentence of a Keras error that says what is wrong."""
+    lines = [_STYLE.sub("", line).strip() for line in str(error).splitlines()]
+    reasons = [line for line in lines if line and not line.startswith(_PREAMBLE)]
+    text = reasons[0] if reasons else type(error).__name__
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def _shape_message(
-    class_name: str,
+    layer: keras.layers.Layer,
     hidden: keras.KerasTensor,
     applied: list[str],
     config: ModelConfig,
@@ -116,12 +132,14 @@ def _shape_message(
     (tensor,) = config.inputs.values()
     came_before = f"; {', '.join(applied)} came before" if applied else ""
     return (
-        f"{class_name} cannot take {format_shape(hidden.shape)}: {_first_line(error)} "
+        f"{type(layer).__name__} cannot take {format_shape(hidden.shape)}: "
+        f"{_shape_reason(layer, error)} "
         f"The input was {format_shape((None, *tensor.shape))}{came_before}."
     )
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+def _shape_reason(layer: keras.layers.Layer, error: Exception) -> str:
+    window = getattr(layer, "pool_size", getattr(layer, "kernel_size", None))
+    if window is not None and any(text in str(error) for text in _TOO_SMALL):
+        return f"the window {window} is larger than the input."
+    return keras_reason(error)

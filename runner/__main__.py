@@ -12,11 +12,18 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from models.problems import ConfigError
+from runner.clock import PhaseClock
 from runner.composition import CONF, compose_config, register, to_config
 from runner.composition_errors import explain
+from runner.engine.errors import StepError
+from runner.engine.startup import import_tensorflow
+from runner.tracking.store import prepare_store
+from runner.tracking.tracker import RunContext
+from runner.validation import validate
 
 _STARTED = time.perf_counter()
 
@@ -38,17 +45,13 @@ def main() -> None:
         if sys.argv[1:2] == ["ui"]:
             _serve_ui(sys.argv[2:])
         _run_hydra()
-    except ConfigError as error:
-        _exit(str(error), _BAD_CONFIG)
     except KeyboardInterrupt:
         _exit("interrupted", 128 + signal.SIGINT)
     except Terminated:
         _exit("terminated", 128 + signal.SIGTERM)
     except Exception as error:
-        problem = explain(error)
-        if problem is None:
-            raise
-        _exit(str(problem), _BAD_CONFIG)
+        _exit_if_known(error)
+        raise
 
 
 def _run_hydra() -> None:
@@ -56,37 +59,50 @@ def _run_hydra() -> None:
 
 
 def _run(cfg: DictConfig) -> None:
-    """Runs one job: checks all that can be checked before TensorFlow is imported, then runs."""
-    from rich.console import Console
+    """Runs one job of Hydra's.
 
-    from runner.clock import PhaseClock
-    from runner.engine.startup import import_tensorflow
-    from runner.tracking.store import prepare_store
-    from runner.tracking.tracker import RunContext
-    from runner.validation import validate
+    A single run ends the process with its message. In a sweep Hydra takes the error, runs the
+    other jobs, and raises the error after the last.
+    """
+    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    try:
+        _run_job(cfg)
+    except Exception as error:
+        if not is_sweep:
+            _exit_if_known(error)
+        raise
 
+
+def _run_job(cfg: DictConfig) -> None:
+    """Checks all that can be checked before TensorFlow is imported, then runs the experiment."""
+    is_first = "tensorflow" not in sys.modules
+    started = _STARTED if is_first else time.perf_counter()
     config = to_config(cfg)
     validate(config)
     prepare_store(config.tracking)
     clock = PhaseClock()
-    clock.add("start", time.perf_counter() - _STARTED)
+    clock.add("start", time.perf_counter() - started)
     with clock.phase("import"):
         import_tensorflow(config.session.tensorflow_log_level)
         from runner.console import Reporter
-        from runner.engine.session import StepError
         from runner.experiment import run_experiment
 
     job = HydraConfig.get()
     overrides = list(job.overrides.task)
-    reporter = Reporter(Console(), _ui_command(overrides))
     context = RunContext(overrides=overrides, output_dir=Path(job.runtime.output_dir))
-    try:
+    with Reporter(_ui_command(overrides)) as reporter:
         run_experiment(config, context, reporter, clock)
-    except StepError as error:
-        reporter.close()
+
+
+def _exit_if_known(error: Exception) -> None:
+    """Turns a known error into its text and exit status."""
+    if isinstance(error, ConfigError):
+        _exit(str(error), _BAD_CONFIG)
+    if isinstance(error, StepError):
         _exit(str(error), _FAILED)
-    finally:
-        reporter.close()
+    problem = explain(error)
+    if problem is not None:
+        _exit(str(problem), _BAD_CONFIG)
 
 
 def _ui_command(overrides: list[str]) -> list[str]:

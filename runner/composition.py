@@ -23,6 +23,7 @@ CONF = PROJECT / "conf"
 _OPEN_MAPPINGS = (
     "model.inputs",
     "model.layers",
+    "model.loss",
     "model.metrics",
     "data.features",
     "data.labels",
@@ -38,13 +39,14 @@ def register() -> None:
     OmegaConf.register_new_resolver("project", lambda path: str(PROJECT / path), replace=True)
     schema = OmegaConf.structured(ExperimentConfig)
     for path in _OPEN_MAPPINGS:
-        OmegaConf.update(schema, path, {})
-        OmegaConf.set_struct(OmegaConf.select(schema, path), False)
+        parent, _, key = path.rpartition(".")
+        node = OmegaConf.select(schema, parent) if parent else schema
+        OmegaConf.set_struct(node._get_node(key), False)
     store = ConfigStore.instance()
     store.store(name="experiment_schema", node=schema)
     for group, schemas in SCHEMAS.items():
         for name, node in schemas.items():
-            store.store(group=f"schema/{group}", name=name, node=node)
+            store.store(name=f"schema_{group}_{name}", node=node)
 
 
 def to_config(cfg: DictConfig) -> ExperimentConfig:

@@ -26,6 +26,8 @@ from models.problems import Problem, did_you_mean, expected
 _CONVERSION = re.compile(
     r"Value '(?P<value>.*)' of type '(?P<type>.*)' could not be converted to (?P<wanted>\w+)"
 )
+_BOOLEAN = re.compile(r"Value '(?P<value>.*)' is not a valid bool")
+_ASSIGNMENT = re.compile(r"Cannot assign (?P<type>\w+) to (?P<wanted>\w+)")
 _WANTED = {
     "Integer": "a whole number",
     "Float": "a number",
@@ -46,7 +48,7 @@ def explain(error: Exception) -> Problem | None:
                 error.message.replace(f"Error parsing override '{error.override}'", "")
             )
             return Problem(error.override, f"cannot be read as key=value: {reason}.")
-        case ConfigCompositionException(__cause__=OmegaConfBaseException() as cause):
+        case ConfigCompositionException(__context__=OmegaConfBaseException() as cause):
             return _explain_omegaconf(cause, str(error))
         case OmegaConfBaseException():
             return _explain_omegaconf(error, "")
@@ -67,7 +69,7 @@ def _explain_omegaconf(error: OmegaConfBaseException, context: str) -> Problem:
         case ConfigAttributeError() | ConfigKeyError():
             return _explain_key(path, error, context)
         case ValidationError():
-            return _explain_value(path, error)
+            return _explain_new_entry(error, context) or _explain_value(path, error)
     return Problem(path, _first_line(str(error)))
 
 
@@ -82,11 +84,28 @@ def _explain_key(path: str, error: OmegaConfBaseException, context: str) -> Prob
     return expected(path, f"a key of {group}{where}", name, hint)
 
 
+def _explain_new_entry(error: OmegaConfBaseException, context: str) -> Problem | None:
+    """Explains that OmegaConf does not add a typed entry to a mapping by its dotted path."""
+    place = re.match(r"Error merging override \+*(?P<path>[^=]+)=", context)
+    if place is None or "is not a subclass of" not in str(error):
+        return None
+    name = str(error.full_key)
+    parent = place["path"].partition(f".{name}")[0]
+    return Problem(
+        f"{parent}.{name}", f"is not there yet; add the whole of it: {parent}={{{name}: {{...}}}}."
+    )
+
+
 def _explain_value(path: str, error: OmegaConfBaseException) -> Problem:
     message = _first_line(str(error))
     if match := _CONVERSION.match(message):
         wanted = _WANTED.get(match["wanted"], match["wanted"])
         return Problem(path, f"expected {wanted}; received {match['value']!r} ({match['type']}).")
+    if match := _BOOLEAN.match(message):
+        return expected(path, "true or false", match["value"])
+    if match := _ASSIGNMENT.match(message):
+        wanted = "a list" if match["wanted"].startswith("List") else "a mapping"
+        return Problem(path, f"expected {wanted}; received a value of type {match['type']}.")
     if "is not Optional" in message:
         return expected(path, "a value", None)
     return Problem(path, f"{message}.")

@@ -131,7 +131,7 @@ class SessionConfig:
     """
 
     device: str | None = MISSING
-    device_count: dict[str, int] = MISSING
+    device_count: dict[str, int] = field(default_factory=dict)
     intra_op_parallelism_threads: int = MISSING
     inter_op_parallelism_threads: int = MISSING
     allow_soft_placement: bool = MISSING
@@ -212,7 +212,7 @@ class ExperimentConfig:
     trace: TraceConfig = field(default_factory=TraceConfig)
 
 
-# The kinds that a group's YAML files are of, as their defaults lists name them.
+# The kinds that a group's YAML files are of: `/schema_data_digits@_here_` in a defaults list.
 SCHEMAS: dict[str, dict[str, type]] = {
     "data": {"digits": DigitsDataConfig, "random": RandomDataConfig},
     "task": {"train": TrainConfig, "forward": ForwardConfig},

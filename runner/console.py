@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -29,14 +30,15 @@ class Reporter:
     All of it but the bar is in the log too.
     """
 
-    def __init__(self, console: Console, open_command: Sequence[str]) -> None:
-        """Writes to `console`.
+    def __init__(self, open_command: Sequence[str], console: Console | None = None) -> None:
+        """Shows nothing yet.
 
         Args:
-            console: Where to write; only the end is written where it is no terminal.
             open_command: The command that opens the MLflow UI, to which a run's id is added.
+            console: Where to write, standard output if None; only the end is written where that
+                is no terminal.
         """
-        self._console = console
+        self._console = console or Console()
         self._open_command = open_command
         self._bar: _TrainingBar | None = None
         self._ends: list[str] = []
@@ -76,7 +78,7 @@ class Reporter:
 
     def show_end(self, run_id: str | None, seconds: Mapping[str, float]) -> None:
         """Shows the result, where the time went, the run's id and the command that opens it."""
-        self.close()
+        self._close_bar()
         times = "  ".join(f"{phase} {spent:.1f} s" for phase, spent in seconds.items())
         lines = [*self._ends, f"time     {times}"]
         if run_id is not None:
@@ -86,8 +88,15 @@ class Reporter:
             log.info("%s", line)
             self._console.print(line, soft_wrap=True, markup=False)
 
-    def close(self) -> None:
-        """Leaves the terminal as it was found; does nothing a second time."""
+    def __enter__(self) -> Self:
+        """Returns the reporter."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves the terminal as it was found."""
+        self._close_bar()
+
+    def _close_bar(self) -> None:
         if self._bar:
             self._bar.close()
             self._bar = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from models.config import TensorConfig
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from models.registry import check_call
-from models.validation import validate_model, validate_tensors
+from models.validation import DTYPES, validate_model, validate_tensors
 from runner.config import (
     SCHEMAS,
     DataConfig,
@@ -64,7 +64,7 @@ def _share(path: str, value: float | None) -> Iterator[Problem]:
 def _validate_schema(path: str, config: object, parent: type) -> Iterator[Problem]:
     """Yields that a YAML file names no schema: what it says is of no particular kind."""
     if type(config) is parent:
-        kinds = ", ".join(f"/schema/{path}/{name}@_here_" for name in SCHEMAS[path])
+        kinds = ", ".join(f"/schema_{path}_{name}@_here_" for name in SCHEMAS[path])
         yield Problem(path, f"expected a schema in the file's defaults list; choose from {kinds}.")
 
 
@@ -121,7 +121,7 @@ def _validate_feed(
     if not fits:
         hint = f"Interpolate it: ${{{source}.shape}}."
         yield expected(f"{path}.shape", f"{given}, as {source} is", wanted, hint)
-    if _loses(feature.dtype, tensor.dtype):
+    if tensor.dtype in DTYPES and _loses(feature.dtype, tensor.dtype):
         what = f"a dtype that holds {feature.dtype}, as {source} is"
         yield expected(f"{path}.dtype", what, tensor.dtype)
 
@@ -192,7 +192,8 @@ def _validate_fetches(config: ExperimentConfig) -> Iterator[Problem]:
         if name in _TAKEN_FETCHES:
             yield Problem(f"fetches.{name}", f"the name {name!r} is taken; choose another.")
         is_tensor_name = ":" in fetched or "/" in fetched
-        if fetched not in config.model.layers and not is_tensor_name:
+        is_known = fetched in config.model.layers or fetched == config.model.outputs
+        if not is_known and not is_tensor_name:
             hint = did_you_mean(fetched, list(config.model.layers))
             what = "the name of a layer, or of a tensor such as 'conv1/Relu:0'"
             yield expected(f"fetches.{name}", what, fetched, hint)

@@ -1,7 +1,7 @@
 """Opens the Session and calls steps in it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,9 @@ from tensorflow.core.protobuf import config_pb2
 
 from models.problems import ConfigError, Problem
 from runner.config import SessionConfig
+from runner.engine.errors import StepError
 from runner.engine.graph import ExperimentGraph
 from runner.engine.steps import Step
-
-
-class StepError(Exception):
-    """A step failed in the Session; the cause is TensorFlow's own error."""
 
 
 class GraphSession:
@@ -25,7 +22,10 @@ class GraphSession:
     def __init__(self, session: tf.compat.v1.Session) -> None:
         """Wraps a Session that is open."""
         self._session = session
-        self.devices = tuple(device.name for device in session.list_devices())
+        self.devices = tuple(
+            f"/{device.device_type}:{tf.DeviceSpec.from_string(device.name).device_index}"
+            for device in session.list_devices()
+        )
 
     def callable(self, step: Step) -> "StepCallable":
         """Returns `step` as a function of arrays; make it once, call it many times."""
@@ -79,7 +79,8 @@ class StepCallable:
             values = call(*[arrays[name] for name in self._feed_names])
         except tf.errors.OpError as error:
             kind = type(error).__name__
-            raise StepError(f"step {self._step.name!r}: {kind}: {error.message}") from error
+            reason = error.message.partition("\n\t [[")[0]
+            raise StepError(f"step {self._step.name!r}: {kind}: {reason}") from error
         return dict(zip(self._fetch_names, values, strict=True))
 
     def _prepare(self, trace_level: int) -> Callable[..., list[Any]]:
@@ -98,7 +99,10 @@ def open_session(graph: ExperimentGraph, config: SessionConfig) -> Iterator[Grap
     Raises:
         ConfigError: If the configured device is not there.
     """
-    with tf.compat.v1.Session(graph=graph.graph, config=build_config_proto(config)) as session:
+    # Not `with Session(...)`: that would make the finalized graph the default one in the block.
+    with closing(
+        tf.compat.v1.Session(graph=graph.graph, config=build_config_proto(config))
+    ) as session:
         opened = GraphSession(session)
         _require_device(config.device, opened.devices)
         session.run(graph.initialize)
@@ -128,15 +132,11 @@ def _require_device(device: str | None, found: tuple[str, ...]) -> None:
     if device is None:
         return
     wanted = tf.DeviceSpec.from_string(device.upper().replace("/DEVICE:", "/"))
-    specs = [tf.DeviceSpec.from_string(name) for name in found]
-    if any(
-        spec.device_type == wanted.device_type and wanted.device_index in (None, spec.device_index)
-        for spec in specs
-    ):
+    index = wanted.device_index or 0
+    if f"/{wanted.device_type}:{index}" in found:
         return
-    names = [f"/{spec.device_type}:{spec.device_index}" for spec in specs]
     message = (
-        f"no device {device!r} is visible; found {names}. "
+        f"no device {device!r} is visible; found {list(found)}. "
         "Use session=cpu or check CUDA_VISIBLE_DEVICES."
     )
     raise ConfigError([Problem("session.device", message)])

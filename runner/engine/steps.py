@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from models.config import ModelConfig
-from models.factory import build_object
+from models.factory import build_object, keras_reason
 from models.problems import ConfigError, Problem
 from models.shapes import format_shape
 
@@ -61,8 +61,8 @@ class _Meters:
     def update(self, loss: tf.Tensor, labels: tf.Tensor, outputs: tf.Tensor) -> None:
         """Adds a batch, the loss weighed by its number of examples as in ``keras.Model.fit``."""
         self.loss.update_state(loss, sample_weight=tf.shape(outputs)[0])
-        for metric in self.metrics.values():
-            metric.update_state(labels, outputs)
+        for name, metric in self.metrics.items():
+            _compare(f"model.metrics.{name}", metric.update_state, labels, outputs)
 
     def results(self) -> dict[str, tf.Tensor]:
         """Returns what has been gathered since the last reset."""
@@ -103,7 +103,7 @@ def trace_training(
     (label,) = labels.values()
 
     def compute_loss(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return tf.add_n([loss_function(labels, outputs), *model.losses])
+        return tf.add_n([_compare("model.loss", loss_function, labels, outputs), *model.losses])
 
     def train(features: Mapping[str, tf.Tensor], labels: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -127,15 +127,11 @@ def trace_training(
         return {"done": tf.constant(True)}
 
     feeds = {**features, **labels}
-    try:
-        return TrainingSteps(
-            train=Step("train", feeds, _trace(train, features, label)),
-            evaluate=Step("evaluate", feeds, _trace(evaluate, features, label)),
-            reset=Step("reset", {}, _trace(reset)),
-        )
-    except (ValueError, TypeError) as error:
-        message = _mismatch_message(config, model, label, error)
-        raise ConfigError([Problem("model.loss", message)]) from error
+    return TrainingSteps(
+        train=Step("train", feeds, _trace(train, features, label)),
+        evaluate=Step("evaluate", feeds, _trace(evaluate, features, label)),
+        reset=Step("reset", {}, _trace(reset)),
+    )
 
 
 def _build_meters(config: ModelConfig) -> _Meters:
@@ -157,13 +153,19 @@ def _trace(
     return outputs
 
 
-def _mismatch_message(
-    config: ModelConfig, model: keras.Model, label: tf.Tensor, error: Exception
-) -> str:
-    output_shape = format_shape(tuple(model.outputs[0].shape))
-    label_shape = format_shape(tuple(label.shape))
-    reason = next((line for line in str(error).splitlines() if line.strip()), repr(error))
-    return (
-        f"the loss or a metric cannot compare outputs {output_shape} with labels {label_shape}: "
-        f"{reason.strip()}"
-    )
+def _compare(
+    path: str, function: Callable[..., tf.Tensor], labels: tf.Tensor, outputs: tf.Tensor
+) -> tf.Tensor:
+    """Returns what a loss or a metric makes of labels and outputs.
+
+    Raises:
+        ConfigError: If it cannot take their shapes.
+    """
+    try:
+        return function(labels, outputs)
+    except (ValueError, TypeError) as error:
+        message = (
+            f"cannot compare labels {format_shape(labels.shape)} "
+            f"with outputs {format_shape(outputs.shape)}: {keras_reason(error)}"
+        )
+        raise ConfigError([Problem(path, message)]) from error

@@ -1,5 +1,6 @@
 """Logs a run to MLflow."""
 
+import getpass
 import logging
 import os
 import tempfile
@@ -31,6 +32,9 @@ from mlflow.exceptions import MlflowException
 # MLflow tells of each table it creates.
 for name in ("mlflow", "alembic"):
     logging.getLogger(name).setLevel(logging.WARNING)
+
+# The UI shows an experiment of no kind as one of language models, without its training runs.
+_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
@@ -83,7 +87,7 @@ class MlflowTracker:
 
     def log_seconds(self, seconds: Mapping[str, float]) -> None:
         """Logs the wall time of each phase as a metric."""
-        self._add_metrics({f"seconds/{phase}": spent for phase, spent in seconds.items()}, 0)
+        self._add_metrics({f"time/{phase}_seconds": spent for phase, spent in seconds.items()}, 0)
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
         """Writes what is still to be written: metrics, the error, the log; then the status."""
@@ -155,7 +159,8 @@ def start_run(
         tags={
             "mlflow.source.name": "python -m runner",
             "mlflow.source.type": "LOCAL",
-            "overrides": " ".join(context.overrides),
+            "mlflow.user": getpass.getuser(),
+            **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
             "task": config.task.name,
             "model": config.model.name,
             "data": config.data.name,
@@ -181,7 +186,7 @@ def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> st
     if experiment is None:
         folder = Path(tracking.artifacts) / tracking.experiment
         created: str = client.create_experiment(
-            tracking.experiment, artifact_location=folder.as_uri()
+            tracking.experiment, artifact_location=folder.as_uri(), tags=_MODEL_TRAINING
         )
         return created
     if experiment.lifecycle_stage == "deleted":

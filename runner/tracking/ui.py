@@ -32,8 +32,10 @@ def serve_ui(tracking: TrackingConfig, run_id: str | None, port: int) -> NoRetur
             [expected("tracking.database", what, tracking.database, "Run one first.")]
         )
     _require_port(port)
-    page = "" if run_id is None else _run_page(tracking, run_id)
-    sys.stdout.write(f"http://{_HOST}:{port}/{page}  (stop with Ctrl-C)\n")
+    page = "#/experiments" if run_id is None else _run_page(tracking, run_id)
+    # Without the workflow, the UI opens on language models and hides training runs.
+    url = f"http://{_HOST}:{port}/{page}?workflowType=machine_learning"
+    sys.stdout.write(f"{url}  (stop with Ctrl-C)\n")
     sys.stdout.flush()
     environment = {
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -1,0 +1,164 @@
+"""Every YAML file that is shipped, and what is said of overrides that do not fit."""
+
+from pathlib import Path
+
+import pytest
+
+from models.problems import ConfigError
+from runner.composition import CONF, compose_config
+from runner.composition_errors import explain
+from runner.engine.graph import build_graph
+from runner.validation import validate
+
+FILES = sorted(file.relative_to(CONF).with_suffix("") for file in CONF.glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_every_file_composes_validates_and_builds(compose, file):
+    config = compose(f"{file.parent}={file.name}")
+    validate(config)
+    if file != Path("session/gpu"):
+        build_graph(config)
+
+
+@pytest.mark.parametrize("file", sorted(CONF.rglob("*.yaml")), ids=str)
+def test_every_file_says_what_it_is_what_to_expect_and_how_to_get_it(file):
+    header = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        header.append(line)
+    text = "\n".join(header)
+    assert "Expect " in text
+    assert "python -m runner" in text
+
+
+def test_tracking_is_under_the_project_wherever_the_process_starts(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = compose_config([])
+    assert config.tracking.database == str(CONF.parent / "outputs" / "mlflow.db")
+    assert config.tracking.artifacts == str(CONF.parent / "outputs" / "artifacts")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["model=cnnn"],
+            "model: expected one of cnn, mlp; received 'cnnn' (str). Did you mean 'cnn'?",
+        ),
+        (
+            ["experiment=nothing"],
+            "experiment: expected one of quick; received 'nothing' (str).",
+        ),
+        (
+            ["modell=cnn"],
+            "modell: expected a key of the configuration; received 'modell' (str). "
+            "Did you mean 'model'?",
+        ),
+        (
+            ["optimzer.learning_rate=1"],
+            "optimzer: expected a key of the configuration; received 'optimzer' (str). "
+            "Did you mean 'optimizer'?",
+        ),
+        (
+            ["task.epochz=3"],
+            "task.epochz: expected a key of task; received 'epochz' (str). Did you mean 'epochs'?",
+        ),
+        (
+            ["task=forward", "task.epochs=3"],
+            "task.epochs: expected a key of task; received 'epochs' (str). Choose from "
+            "name, examples, training, mask.",
+        ),
+        (
+            ["model.inputs.image.dtyp=float32"],
+            "model.inputs.image.dtyp: expected a key of model.inputs.image; received 'dtyp' "
+            "(str). Did you mean 'dtype'?",
+        ),
+        (["task.epochs=abc"], "task.epochs: expected a whole number; received 'abc' (str)."),
+        (["task.epochs=null"], "task.epochs: expected a value; received None (NoneType)."),
+        (
+            ["data.split.test=half"],
+            "data.split.test: expected a number; received 'half' (str).",
+        ),
+        (
+            ["session.allow_soft_placement=7x"],
+            "session.allow_soft_placement: expected true or false; received '7x' (str).",
+        ),
+        (
+            ["model.layers=3"],
+            "model.layers: expected a mapping; received a value of type int.",
+        ),
+        (
+            ["model.inputs.second.shape=[3]"],
+            "model.inputs.second: is not there yet; add the whole of it: "
+            "model.inputs={second: {...}}.",
+        ),
+        (["seed=???"], "seed: expected a value; received '???' (str). Set seed=VALUE."),
+        (
+            ["model.layers.logits.units=${data.clases}"],
+            "model.layers.logits.units: expected an interpolation of a value that is there; "
+            "received '${data.clases}' (str). Did you mean 'data.classes'?",
+        ),
+        (
+            ["task.epochs"],
+            "task.epochs: cannot be read as key=value: missing EQUAL at '<EOF>'.",
+        ),
+        (
+            ["~model.layers.nothing"],
+            "command line: Could not delete from config. 'model.layers.nothing' does not exist.",
+        ),
+    ],
+)
+def test_overrides_that_do_not_fit_are_explained(overrides, message):
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        compose_config(overrides)
+    assert str(explain(caught.value)) == message
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "+foo=3",
+            "foo: expected a key of the configuration; received 'foo' (str). Choose from seed, "
+            "model, data, task, optimizer, session, tracking, fetches, trace.",
+        ),
+        (
+            "+task.epoch=3",
+            "task.epoch: expected a key of task; received 'epoch' (str). Did you mean 'epochs'?",
+        ),
+    ],
+)
+def test_a_key_added_to_the_schema_is_refused(override, message):
+    with pytest.raises(ConfigError) as caught:
+        compose_config([override])
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "defaults: [/schema_task_train@_here_, _self_]\nname: mine\nepoch: 3\n",
+            "task.epoch: expected a key of task (in conf/task/mine.yaml); received 'epoch' (str). "
+            "Did you mean 'epochs'?",
+        ),
+        ("name: [mine\n", None),
+    ],
+)
+def test_a_wrong_file_of_the_users_own_is_explained(tmp_path, text, message):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "mine.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        compose_config([f"hydra.searchpath=[file://{tmp_path}]", "task=mine"])
+    explained = str(explain(caught.value))
+    if message is None:
+        assert "mine.yaml" in explained
+        assert "line 2" in explained
+    else:
+        assert explained == message
+
+
+def test_an_error_of_ours_is_not_explained_away():
+    assert explain(KeyError("conv1")) is None

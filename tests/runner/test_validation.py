@@ -1,0 +1,229 @@
+"""Every refusal of a configuration that needs no TensorFlow, by its message."""
+
+import pytest
+
+from models.problems import ConfigError
+from runner.validation import validate
+
+IMAGE = "model.inputs.image"
+
+
+def tensor(path):
+    parent, _, name = path.rpartition(".")
+    return [f"{parent}={{{name}:{{shape:[8,8,1],dtype:float32}}}}"]
+
+
+def problems_of(config):
+    with pytest.raises(ConfigError) as caught:
+        validate(config)
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("model", ["cnn", "mlp"])
+@pytest.mark.parametrize("data", ["digits", "random"])
+@pytest.mark.parametrize("task", ["train", "forward"])
+def test_what_is_shipped_is_valid(compose, model, data, task):
+    validate(compose(f"model={model}", f"data={data}", f"task={task}"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["seed=-1"], "seed: expected a number of 0 or more; received -1 (int)."),
+        (
+            ["seed=4294967296"],
+            "seed: expected a number of at most 4294967295; received 4294967296 (int).",
+        ),
+        (
+            [f"{IMAGE}.dtype=flaot32"],
+            f"{IMAGE}.dtype: expected a dtype such as float32; received 'flaot32' (str). "
+            "Did you mean 'float32'?",
+        ),
+        (
+            [f"{IMAGE}.dtype=int32"],
+            f"{IMAGE}.dtype: expected a dtype that holds float32, as data.features.image is; "
+            "received 'int32' (str).",
+        ),
+        (
+            [f"{IMAGE}.shape=[9,9,1]"],
+            f"{IMAGE}.shape: expected [8, 8, 1], as data.features.image is; received [9, 9, 1] "
+            "(list). Interpolate it: ${data.features.image.shape}.",
+        ),
+        (
+            ["data=random", f"{IMAGE}.shape=[null,3]"],
+            f"{IMAGE}.shape: expected whole numbers, since data=random draws arrays of this "
+            "shape; received [None, 3] (list).",
+        ),
+        (
+            ["data=random", f"{IMAGE}.shape=[0,3]"],
+            f"{IMAGE}.shape: expected axes of 1 or more, or null where the length varies; "
+            "received [0, 3] (list).",
+        ),
+        (
+            ["data=random", f"{IMAGE}.dtype=string"],
+            f"{IMAGE}.dtype: expected a dtype that data=random can draw; received 'string' (str).",
+        ),
+        (
+            ["~model.inputs.image", *tensor("model.inputs.picture")],
+            "model.inputs.picture: expected a feature of data 'digits' to feed it; received "
+            "'picture' (str). Choose from image.",
+        ),
+        (
+            [*tensor("model.inputs.second"), "data=random"],
+            "model.inputs: expected one input, as a stack of layers takes it; received "
+            "['image', 'second'] (list).",
+        ),
+        (
+            ["model.inputs={}", "~model.inputs.image"],
+            "model.inputs: expected at least one input; received {} (dict).",
+        ),
+        (
+            ["model.layers.conv2.type=Conv2d"],
+            "model.layers.conv2.type: expected a layer; received 'Conv2d' (str). "
+            "Did you mean 'Conv2D'?",
+        ),
+        (
+            ["model.layers.conv1.kernel_sise=3"],
+            "model.layers.conv1: Conv2D has no argument 'kernel_sise'; did you mean 'kernel_size'?",
+        ),
+        (
+            ["~model.layers.logits.units"],
+            "model.layers.logits: Dense needs the argument 'units'.",
+        ),
+        (
+            ["model.layers.image={type: Flatten}", "model.outputs=image"],
+            "model.layers.image: the name 'image' is taken by an input; choose another.",
+        ),
+        (
+            ["model.layers.a-b.type=Flatten", "model.outputs=a-b"],
+            "model.layers.a-b: expected a layer named by letters, digits and _; received 'a-b' "
+            "(str).",
+        ),
+        (
+            ["model.outputs=logit"],
+            "model.outputs: expected the name of a layer; received 'logit' (str). "
+            "Did you mean 'logits'?",
+        ),
+        (
+            ["model.outputs=flatten"],
+            "model.outputs: expected the last layer of the stack, 'logits'; received 'flatten' "
+            "(str). Nothing would use drop, logits.",
+        ),
+        (
+            ["model.loss.type=SparseCategoricalCrossEntropie"],
+            "model.loss.type: expected a loss; received 'SparseCategoricalCrossEntropie' (str). "
+            "Did you mean 'SparseCategoricalCrossentropy'?",
+        ),
+        (
+            ["model.loss=null"],
+            "model.loss: expected a loss, which task=train needs; received None (NoneType).",
+        ),
+        (
+            ["model.metrics.accuracy.type=Acuracy"],
+            "model.metrics.accuracy.type: expected a metric; received 'Acuracy' (str). "
+            "Did you mean 'Accuracy'?",
+        ),
+        (
+            ["model.metrics.loss={type: Mean}"],
+            "model.metrics.loss: the name is taken by the loss; choose another.",
+        ),
+        (
+            ["data.batch_size=0"],
+            "data.batch_size: expected a number of 1 or more; received 0 (int).",
+        ),
+        (
+            ["data.split.test=1.5"],
+            "data.split.test: expected a share from 0 to 1; received 1.5 (float).",
+        ),
+        (
+            ["data.split.test=0.9"],
+            "data.split: expected shares that leave some examples to train on; received 1.0 "
+            "(float).",
+        ),
+        (
+            ["data.split.test=0"],
+            "data.split.test: expected a share above 0 to evaluate on; received 0.0 (float).",
+        ),
+        (
+            [*tensor("data.labels.image"), "~data.labels.digit"],
+            "data.labels.image: the name 'image' is taken by an input; choose another.",
+        ),
+        (
+            ["~data.labels.digit"],
+            "data.labels: expected one label for the model's output; received [] (list).",
+        ),
+        (
+            ["data=random", "data.examples=0"],
+            "data.examples: expected a number of 1 or more; received 0 (int).",
+        ),
+        (["task.epochs=0"], "task.epochs: expected a number of 1 or more; received 0 (int)."),
+        (["task.examples=0"], "task.examples: expected a number of 1 or more; received 0 (int)."),
+        (
+            ["task=forward", "task.mask=[true,false]"],
+            "task.mask: expected 8 booleans, one for each step of model.inputs.image; received "
+            "[True, False] (list).",
+        ),
+        (
+            ["optimizer.learning_rat=3"],
+            "optimizer: Adam has no argument 'learning_rat'; did you mean 'learning_rate'?",
+        ),
+        (
+            ["optimizer.type=Adamm"],
+            "optimizer.type: expected an optimizer; received 'Adamm' (str). Did you mean 'Adam'?",
+        ),
+        (
+            ["session.device=gpu"],
+            "session.device: expected a device such as '/CPU:0' or '/GPU:0'; received 'gpu' (str).",
+        ),
+        (
+            ["session.device_count.GPUS=1"],
+            "session.device_count.GPUS: expected a count for CPU or GPU; received 'GPUS' (str).",
+        ),
+        (
+            ["session.intra_op_parallelism_threads=-1"],
+            "session.intra_op_parallelism_threads: expected a number of 0 or more; received -1 "
+            "(int).",
+        ),
+        (
+            ["session.gpu_options.per_process_gpu_memory_fraction=2"],
+            "session.gpu_options.per_process_gpu_memory_fraction: expected a share from 0 to 1; "
+            "received 2.0 (float).",
+        ),
+        (
+            ["session.tensorflow_log_level=4"],
+            "session.tensorflow_log_level: expected a level from 0 to 3; received 4 (int).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.database=here.db"],
+            "tracking.database: expected an absolute path; received 'here.db' (str).",
+        ),
+        (
+            ["tracking.experiment=''"],
+            "tracking.experiment: expected a name; received '' (str).",
+        ),
+        (
+            ["fetches.x=conv7"],
+            "fetches.x: expected the name of a layer, or of a tensor such as 'conv1/Relu:0'; "
+            "received 'conv7' (str). Did you mean 'conv2'?",
+        ),
+        (["fetches.row=conv1"], "fetches.row: the name 'row' is taken; choose another."),
+        (["trace.step=0"], "trace.step: expected a number of 1 or more; received 0 (int)."),
+    ],
+)
+def test_validate_reports(compose, overrides, message):
+    assert message in problems_of(compose(*overrides))
+
+
+def test_all_problems_come_together_in_the_order_of_the_file(compose):
+    config = compose("trace.step=0", "seed=-1", "data.batch_size=0", "model.outputs=x")
+    paths = [problem.partition(":")[0] for problem in problems_of(config)]
+    assert paths == ["seed", "model.outputs", "data.batch_size", "trace.step"]
+
+
+def test_a_file_without_a_schema_is_told_of_them(compose):
+    config = compose()
+    config.data = type(config.data).__mro__[1](**vars(config.data))
+    assert problems_of(config) == [
+        "data: expected a schema in the file's defaults list; choose from "
+        "/schema_data_digits@_here_, /schema_data_random@_here_."
+    ]
