@@ -22,6 +22,7 @@ from runner.results import (
 log = logging.getLogger(__name__)
 
 _BAR_EVERY_STEPS = 10
+_LEAST_SECONDS = 0.05
 
 
 class Reporter:
@@ -79,7 +80,9 @@ class Reporter:
     def show_end(self, run_id: str | None, seconds: Mapping[str, float]) -> None:
         """Shows the result, where the time went, the run's id and the command that opens it."""
         self._close_bar()
-        times = "  ".join(f"{phase} {spent:.1f} s" for phase, spent in seconds.items())
+        times = "  ".join(
+            f"{phase} {spent:.1f} s" for phase, spent in seconds.items() if spent >= _LEAST_SECONDS
+        )
         lines = [*self._ends, f"time     {times}"]
         if run_id is not None:
             lines.append(f"run      {run_id}")

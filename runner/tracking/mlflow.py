@@ -28,6 +28,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 # MLflow tells of each table it creates.
 for name in ("mlflow", "alembic"):
@@ -36,6 +37,7 @@ for name in ("mlflow", "alembic"):
 # The UI shows an experiment of no kind as one of language models, without its training runs.
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
+_GROUPS = ("model", "data", "task", "optimizer", "session", "tracking", "experiment")
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
 _FLUSH_SECONDS = 5.0
@@ -150,7 +152,7 @@ def start_run(
         with store_lock(tracking):
             client = MlflowClient(store_uri(tracking))
             experiment_id = _open_experiment(client, tracking)
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         message = f"MLflow cannot open the store: {str(error).splitlines()[0]}"
         raise ConfigError([Problem("tracking.database", message)]) from error
     run = client.create_run(
@@ -175,9 +177,11 @@ def start_run(
 
 
 def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
-    """Returns the model's name and the single values that the user set, without their groups."""
-    values = [override.lstrip("+") for override in overrides if "." in override.split("=")[0]]
-    shown = [value for value in values if not value.startswith(("tracking.", "hydra."))]
+    """Returns the model's name and the values that the user set, whole groups left out."""
+    values = [
+        override.lstrip("+") for override in overrides if override.partition("=")[0] not in _GROUPS
+    ]
+    shown = [value for value in values if not value.startswith(("tracking.", "hydra"))]
     return " ".join([config.model.name, *shown])
 
 

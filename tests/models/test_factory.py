@@ -95,8 +95,8 @@ def test_call_layers_passes_a_mask_on():
         (
             {"steps": {"type": "LSTM", "units": 3}},
             "model.layers.steps: LSTM cannot take (batch, 8, 8, 1): Input 0 with name 'None' of "
-            "layer 'steps' is incompatible with the layer: expected ndim=3, found ndim=4. Full shape received: "
-            "(None, 8, 8, 1). The input was (batch, 8, 8, 1).",
+            "layer 'steps' is incompatible with the layer: expected ndim=3, found ndim=4. "
+            "Full shape received: (None, 8, 8, 1). The input was (batch, 8, 8, 1).",
         ),
         (
             {"conv1": {**CONV, "filters": -3}},

@@ -6,6 +6,7 @@ import pytest
 
 from models.problems import ConfigError
 from runner.data.sources import load_dataset
+from runner.engine.graph import build_graph
 from runner.engine.steps import BATCH_LOSS
 from tests.opening import open_experiment
 
@@ -110,7 +111,8 @@ def test_regularization_is_part_of_the_loss(compose):
 
 def test_metrics_gather_over_batches_until_reset(compose):
     config = compose("model=mlp")
-    batches = [(x[:size], y[:size]) for (x, y), size in zip(digit_batches(config), (32, 32, 5))]
+    digits = digit_batches(config)
+    batches = [(x[:size], y[:size]) for (x, y), size in zip(digits[:3], (32, 32, 5), strict=True)]
 
     with open_experiment(config) as (graph, session):
         evaluate = session.callable(graph.training.evaluate)
@@ -131,7 +133,8 @@ def test_metrics_gather_over_batches_until_reset(compose):
 
 def test_loss_metric_weighs_batches_by_their_examples(compose):
     config = compose("model=mlp")
-    batches = [(x[:size], y[:size]) for (x, y), size in zip(digit_batches(config), (32, 5))]
+    digits = digit_batches(config)
+    batches = [(x[:size], y[:size]) for (x, y), size in zip(digits[:2], (32, 5), strict=True)]
 
     with open_experiment(config) as (graph, session):
         evaluate = session.callable(graph.training.evaluate)
@@ -218,8 +221,8 @@ def test_dropout_masks_differ_step_by_step_and_keep_their_rate(compose):
 
 def test_a_loss_that_cannot_take_the_outputs_is_a_problem_of_the_loss(compose):
     config = compose("model.loss.type=BinaryCrossentropy")
-    with pytest.raises(ConfigError) as caught, open_experiment(config):
-        pass
+    with pytest.raises(ConfigError) as caught:
+        build_graph(config)
     assert str(caught.value) == (
         "model.loss: cannot compare labels (batch) with outputs (batch, 10): Arguments `target` "
         "and `output` must have the same rank (ndim). Received: target.shape=(None,), "
@@ -230,16 +233,15 @@ def test_a_loss_that_cannot_take_the_outputs_is_a_problem_of_the_loss(compose):
 def test_a_metric_that_cannot_take_the_outputs_is_a_problem_of_that_metric(compose):
     config = compose("model.metrics.f1={type: F1Score}")
     with pytest.raises(ConfigError, match=r"^model\.metrics\.f1: cannot compare labels \(batch\)"):
-        with open_experiment(config):
-            pass
+        build_graph(config)
 
 
 def test_a_model_without_weights_cannot_train(compose):
     layers = ("dense1", "dense2", "logits")
     removed = [f"~model.layers.{layer}" for layer in layers]
     config = compose("model=mlp", *removed, "model.outputs=flatten")
-    with pytest.raises(ConfigError) as caught, open_experiment(config):
-        pass
+    with pytest.raises(ConfigError) as caught:
+        build_graph(config)
     assert str(caught.value) == (
         "model.layers: expected a layer with weights to train; received ['flatten'] (list)."
     )

@@ -1,0 +1,348 @@
+"""`python -m runner` as users start it: real processes, a real SQLite store."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from runner.composition import PROJECT
+
+pytestmark = pytest.mark.integration
+
+TIMEOUT_SECONDS = 240
+QUICK = ("model=mlp", "task.epochs=2")
+
+
+class Project:
+    """A store and an output folder of a test's own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.database = folder / "mlflow.db"
+
+    def command(self, *arguments):
+        return [
+            sys.executable,
+            "-m",
+            "runner",
+            *arguments,
+            f"tracking.database={self.database}",
+            f"tracking.artifacts={self.folder}/artifacts",
+            f"hydra.run.dir={self.folder}/runs/${{now:%H-%M-%S-%f}}",
+            f"hydra.sweep.dir={self.folder}/sweep",
+        ]
+
+    def start(self, *arguments):
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments, **options):
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_SECONDS,
+            **{"cwd": PROJECT, **options},
+        )
+
+    def runs(self):
+        client = MlflowClient(f"sqlite:///{self.database}")
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        return client.search_runs(experiments, order_by=["attributes.start_time"])
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+def artifact(run, path):
+    return Path(run.info.artifact_uri.removeprefix("file://")) / path
+
+
+def test_the_main_job_trains_to_its_accuracy_and_logs_all_of_it(project):
+    finished = project.run()
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "cnn"
+    assert run.data.metrics["test/accuracy"] >= 0.98
+    assert run.data.params["model.layers.conv2.filters"] == "64"
+    assert run.data.params["seed"] == "0"
+    tags = run.data.tags
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    assert tags.get("mlflow.source.git.commit", "") == commit
+    assert "/CPU:0" in tags["devices"]
+    assert tags["host"]
+    assert tags["version.tensorflow"]
+
+    client = MlflowClient(f"sqlite:///{project.database}")
+    steps = client.get_metric_history(run.info.run_id, "step/loss")
+    assert sorted(metric.step for metric in steps) == list(range(1, 801))
+    with np.load(artifact(run, "fetches/test.npz")) as arrays:
+        assert arrays["outputs"].shape == (64, 10)
+        shown_accuracy = (arrays["outputs"].argmax(axis=1) == arrays["label.digit"]).mean()
+    assert shown_accuracy >= 0.9
+    assert len(artifact(run, "fetches/test.csv").read_text().splitlines()) == 65
+    assert "conv1" in artifact(run, "config/config.yaml").read_text()
+    trace = json.loads(artifact(run, "trace/train_step_3.json").read_text())
+    assert any(event["ph"] == "X" for event in trace["traceEvents"])
+
+    (output_dir,) = (project.folder / "runs").iterdir()
+    assert (output_dir / ".hydra" / "config.yaml").exists()
+    assert "layer conv1 Conv2D (batch, 8, 8, 32) 320" in (output_dir / "feedfetch.log").read_text()
+
+    lines = dict(line.split(maxsplit=1) for line in finished.stdout.splitlines())
+    assert set(lines) == {"test", "fetched", "time", "run", "open"}
+    assert lines["run"] == run.info.run_id
+    assert lines["open"].endswith(
+        f"-m runner ui tracking.database={project.database} "
+        f"tracking.artifacts={project.folder}/artifacts --run {run.info.run_id}"
+    )
+
+
+def test_a_seed_repeats_a_run_bit_for_bit_across_processes_wherever_started(project, tmp_path):
+    overrides = ("task.epochs=2", "task.examples=359")
+    first = project.run(*overrides)
+    second = project.run(*overrides, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(PROJECT)})
+    other = project.run(*overrides, "seed=1")
+    for finished in (first, second, other):
+        assert finished.returncode == 0, finished.stderr
+
+    runs = project.runs()
+    outputs = []
+    for run in runs:
+        with np.load(artifact(run, "fetches/test.npz")) as arrays:
+            outputs.append(arrays["outputs"])
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    losses = [run.data.metrics["test/loss"] for run in runs]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+def test_forward_feeds_fetches_and_logs(project):
+    finished = project.run("model=cnn", "task=forward", "data=random", "fetches.features=conv1")
+    assert finished.returncode == 0, finished.stderr
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    with np.load(artifact(run, "fetches/test.npz")) as arrays:
+        assert arrays["outputs"].shape == (32, 10)
+        assert arrays["features"].shape == (32, 8, 8, 32)
+    assert artifact(run, "trace/forward.json").exists()
+
+
+def test_processes_that_open_a_fresh_store_at_once_all_finish(project):
+    processes = [project.start(*QUICK, f"seed={seed}") for seed in range(3)]
+    for process in processes:
+        _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+        assert process.returncode == 0, stderr
+    assert [run.info.status for run in project.runs()] == ["FINISHED"] * 3
+
+
+def test_a_sweep_runs_every_combination(project):
+    finished = project.run("-m", *QUICK, "optimizer.learning_rate=1e-3,1e-2")
+    assert finished.returncode == 0, finished.stderr
+    runs = project.runs()
+    assert [run.info.status for run in runs] == ["FINISHED"] * 2
+    assert [run.data.params["optimizer.learning_rate"] for run in runs] == ["0.001", "0.01"]
+
+
+def test_a_step_that_fails_fails_the_run(project):
+    finished = project.run(*QUICK, "model.layers.logits.units=7")
+    assert finished.returncode == 1
+    assert finished.stderr.startswith(
+        "step 'train': InvalidArgumentError: Received a label value of 9 which is outside the "
+        "valid range of [0, 7)."
+    )
+    assert "Traceback" not in finished.stderr
+    (run,) = project.runs()
+    assert run.info.status == "FAILED"
+    assert "InvalidArgumentError" in artifact(run, "error.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "message"),
+    [(signal.SIGTERM, 143, "terminated\n"), (signal.SIGINT, 130, "interrupted\n")],
+)
+def test_a_run_that_is_asked_to_end_is_killed(project, number, status, message):
+    process = project.start("model=mlp", "task.epochs=100000")
+    wait_for_metrics(project)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert (process.returncode, stderr) == (status, message)
+    (run,) = project.runs()
+    assert run.info.status == "KILLED"
+    assert run.data.metrics["step/loss"] > 0
+
+
+def wait_for_metrics(project):
+    give_up_at = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < give_up_at:
+        # The store is opened here only once the process has made it.
+        is_made = (project.folder / "artifacts" / "digits").exists()
+        if is_made and any(run.data.metrics for run in project.runs()):
+            return
+        time.sleep(0.5)
+    pytest.fail("the run logged nothing")
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+import importlib.abc
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "keras", "mlflow", "sklearn"):
+            raise SystemExit(f"{name} was imported")
+
+sys.meta_path.insert(0, Refuse())
+sys.argv = ["runner", *sys.argv[1:]]
+from runner.__main__ import main
+main()
+"""
+
+
+def run_without_tensorflow(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--help"], "model: cnn, mlp"),
+        (["--cfg", "job"], "conv1:"),
+        (["model=mlp", "--cfg", "job"], "dense1:"),
+    ],
+)
+def test_questions_are_answered_without_tensorflow(arguments, shown):
+    finished = run_without_tensorflow(*arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert shown in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["optimzer.learning_rate=1"],
+            "optimzer: expected a key of the configuration; received 'optimzer' (str). "
+            "Did you mean 'optimizer'?\n",
+        ),
+        (
+            ["model=cnnn"],
+            "model: expected one of cnn, mlp; received 'cnnn' (str). Did you mean 'cnn'?\n",
+        ),
+        (
+            ["model.layers.conv2.type=Conv2d", "model.layers.conv1.kernel_sise=3"],
+            "model.layers.conv1: Conv2D has no argument 'kernel_sise'; did you mean "
+            "'kernel_size'?\n"
+            "model.layers.conv2.type: expected a layer; received 'Conv2d' (str). "
+            "Did you mean 'Conv2D'?\n",
+        ),
+        (
+            ["model.inputs.image.dtype=float23"],
+            "model.inputs.image.dtype: expected a dtype such as float32; received 'float23' "
+            "(str). Did you mean 'float32'?\n",
+        ),
+        (
+            ["~model.inputs.image", "model.inputs={picture:{shape:[8,8,1],dtype:float32}}"],
+            "model.inputs.picture: expected a feature of data 'digits' to feed it; received "
+            "'picture' (str). Choose from image.\n",
+        ),
+        (
+            ["tracking.database=/dev/null/here/mlflow.db"],
+            "tracking.database: expected a path that can be written to; received "
+            "'/dev/null/here/mlflow.db' (str). Not a directory: choose another folder.\n",
+        ),
+    ],
+)
+def test_a_wrong_configuration_is_refused_before_tensorflow_is_imported(
+    tmp_path, arguments, message
+):
+    finished = run_without_tensorflow(*arguments, f"hydra.run.dir={tmp_path}")
+    assert (finished.returncode, finished.stderr) == (2, message)
+
+
+def test_a_shape_that_cannot_fit_is_refused_and_leaves_no_run(project):
+    finished = project.run("model.layers.pool1.pool_size=9")
+    assert (finished.returncode, finished.stderr) == (
+        2,
+        "model.layers.pool1: MaxPooling2D cannot take (batch, 8, 8, 32): the window (9, 9) is "
+        "larger than the input. The input was (batch, 8, 8, 1); conv1, norm1 came before.\n",
+    )
+    assert not project.database.exists()
+
+
+def test_the_ui_shows_the_store_of_a_run(project):
+    port = "58231"
+    assert project.run(*QUICK).returncode == 0
+    (run,) = project.runs()
+    process = project.start("ui", "--run", run.info.run_id, "--port", port)
+    try:
+        url = process.stdout.readline().split()[0]
+        assert url == (
+            f"http://127.0.0.1:{port}/#/experiments/{run.info.experiment_id}/runs/"
+            f"{run.info.run_id}?workflowType=machine_learning"
+        )
+        served = fetch_when_up(
+            f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/get?run_id={run.info.run_id}"
+        )
+        assert served["run"]["info"]["status"] == "FINISHED"
+    finally:
+        process.terminate()
+        process.communicate(timeout=TIMEOUT_SECONDS)
+
+
+def fetch_when_up(url):
+    import urllib.request
+
+    give_up_at = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < give_up_at:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return json.load(response)
+        except OSError:
+            time.sleep(0.5)
+    return pytest.fail("the UI did not answer")
+
+
+def test_the_ui_refuses_a_run_that_is_not_there(project):
+    assert project.run(*QUICK).returncode == 0
+    finished = project.run("ui", "--run", "abc", "--port", "58232")
+    assert (finished.returncode, finished.stderr) == (
+        2,
+        "--run: expected the id of a run; received 'abc' (str).\n",
+    )
+
+
+def test_the_ui_refuses_a_store_that_is_not_there(project):
+    finished = project.run("ui")
+    assert (finished.returncode, finished.stderr) == (
+        2,
+        f"tracking.database: expected a store with runs in it; received "
+        f"{str(project.database)!r} (str). Run one first.\n",
+    )

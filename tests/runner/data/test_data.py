@@ -1,0 +1,114 @@
+"""Sources, splits and batches."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from models.problems import ConfigError
+from runner.data.digits import read_digits
+from runner.data.examples import iterate_batches, shuffle_epoch
+from runner.data.sources import load_dataset
+
+
+def load(config):
+    return load_dataset(config.data, config.model.inputs, config.seed)
+
+
+def test_digits_are_those_of_scikit_learn():
+    source = load_digits()
+    digits = read_digits()
+    assert len(digits) == 1797
+    np.testing.assert_array_equal(digits.features["image"][..., 0] * 16, source.images)
+    np.testing.assert_array_equal(digits.labels["digit"], source.target)
+    assert digits.features["image"].dtype == np.float32
+    assert (digits.features["image"].min(), digits.features["image"].max()) == (0.0, 1.0)
+
+
+def test_digits_are_as_their_yaml_declares(compose):
+    config = compose()
+    examples = read_digits()
+    for declared, arrays in (
+        (config.data.features, examples.features),
+        (config.data.labels, examples.labels),
+    ):
+        assert list(declared) == list(arrays)
+        for name, tensor in declared.items():
+            assert list(arrays[name].shape[1:]) == tensor.shape
+            assert arrays[name].dtype.name == tensor.dtype
+    assert len(np.unique(examples.labels["digit"])) == config.data.classes
+
+
+def test_splits_hold_every_row_once(compose):
+    dataset = load(compose())
+    rows = [split.rows for split in vars(dataset).values()]
+    assert [len(split) for split in rows] == [1258, 180, 359]
+    assert sorted(np.concatenate(rows)) == list(range(1797))
+
+
+def test_rows_stay_with_their_features_and_labels(compose):
+    source, test = read_digits(), load(compose()).test
+    np.testing.assert_array_equal(test.features["image"], source.features["image"][test.rows])
+    np.testing.assert_array_equal(test.labels["digit"], source.labels["digit"][test.rows])
+
+
+def test_splits_keep_the_shares_of_the_classes(compose):
+    dataset = load(compose())
+    whole = np.bincount(read_digits().labels["digit"]) / 1797
+    for split in vars(dataset).values():
+        shares = np.bincount(split.labels["digit"], minlength=10) / len(split)
+        # Each class is rounded to a whole number of rows.
+        assert np.abs(shares - whole).max() <= 1 / len(split)
+
+
+def test_splits_come_from_the_seed(compose):
+    first, again, other = (load(compose(f"seed={seed}")).test.rows for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_split_too_small_for_the_classes_is_refused(compose):
+    with pytest.raises(
+        ConfigError, match=r"^data\.split\.test: expected a share that can be drawn"
+    ):
+        load(compose("data.split.test=0.003"))
+
+
+def test_random_features_have_the_shapes_of_the_inputs_and_are_uniform(compose):
+    config = compose("data=random", "model.inputs.image.shape=[2,3]", "data.examples=5000")
+    dataset = load(config)
+    values = dataset.train.features["image"]
+    assert values.shape == (3500, 2, 3)
+    assert values.dtype == np.float32
+    assert values.min() >= 0
+    assert values.max() < 1
+    # Moments of the uniform distribution: 1/2 and 1/12; standard errors 0.002 and 0.0005.
+    assert abs(values.mean() - 0.5) < 0.01
+    assert abs(values.var() - 1 / 12) < 0.003
+
+
+def test_random_integers_are_zeros_and_ones(compose):
+    config = compose("data=random", "model.inputs.image.dtype=int32")
+    values = load(config).train.features["image"]
+    assert values.dtype == np.int32
+    assert set(np.unique(values)) == {0, 1}
+
+
+def test_random_labels_are_classes(compose):
+    labels = load(compose("data=random", "data.examples=2000")).train.labels["label"]
+    assert set(np.unique(labels)) == set(range(10))
+
+
+def test_batches_hold_every_row_in_order(compose):
+    train = load(compose()).train
+    batches = list(iterate_batches(train, 100))
+    assert [len(batch) for batch in batches] == [100] * 12 + [58]
+    np.testing.assert_array_equal(np.concatenate([batch.rows for batch in batches]), train.rows)
+
+
+def test_each_epoch_has_an_order_of_its_own_from_the_seed(compose):
+    train = load(compose()).train
+    first, again = (shuffle_epoch(train, seed=0, epoch=1).rows for _ in range(2))
+    second = shuffle_epoch(train, seed=0, epoch=2).rows
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, second)
+    assert sorted(first) == sorted(second) == sorted(train.rows)

@@ -1,0 +1,120 @@
+"""What the tasks yield."""
+
+import json
+
+import numpy as np
+import pytest
+
+from runner.data.sources import load_dataset
+from runner.results import FetchResult, SplitResult, Started, StepResult, TraceResult
+from runner.tasks.forward import forward
+from runner.tasks.train import train
+from tests.opening import open_experiment
+
+
+@pytest.fixture(scope="module")
+def run(compose):
+    def run_task(task, *overrides):
+        config = compose(*overrides)
+        dataset = load_dataset(config.data, config.model.inputs, config.seed)
+        with open_experiment(config) as (graph, session):
+            return list(task(config, config.task, graph, session, dataset)), dataset
+
+    return run_task
+
+
+def of(kind, results):
+    return [result for result in results if isinstance(result, kind)]
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    return run(train, "model=mlp", "task.epochs=2", "task.examples=359")
+
+
+def test_train_counts_its_steps(trained):
+    results, _ = trained
+    (started,) = of(Started, results)
+    assert (started.epochs, started.steps_per_epoch) == (2, 40)
+    assert started.examples == {"train": 1258, "validation": 180, "test": 359}
+    steps = of(StepResult, results)
+    assert [step.step for step in steps] == list(range(1, 81))
+    assert [step.epoch for step in steps] == [1] * 40 + [2] * 40
+
+
+def test_train_validates_after_each_epoch_and_tests_at_the_end(trained):
+    results, _ = trained
+    splits = [(result.split, result.epoch, result.step) for result in of(SplitResult, results)]
+    assert splits == [
+        ("train", 1, 40),
+        ("validation", 1, 40),
+        ("train", 2, 80),
+        ("validation", 2, 80),
+        ("test", 2, 80),
+    ]
+
+
+def test_an_epochs_loss_is_the_mean_over_its_examples(trained):
+    results, _ = trained
+    losses = [step.loss for step in of(StepResult, results) if step.epoch == 1]
+    sizes = [32] * 39 + [10]
+    (train_result, *_) = of(SplitResult, results)
+    np.testing.assert_allclose(
+        train_result.metrics["loss"], np.average(losses, weights=sizes), rtol=1e-5
+    )
+
+
+def test_the_test_accuracy_is_that_of_the_fetched_outputs(trained):
+    results, dataset = trained
+    (fetched,) = of(FetchResult, results)
+    np.testing.assert_array_equal(fetched.rows, dataset.test.rows)
+    is_right = fetched.fetched["outputs"].argmax(axis=1) == dataset.test.labels["digit"]
+    (test,) = [result for result in of(SplitResult, results) if result.split == "test"]
+    np.testing.assert_allclose(test.metrics["accuracy"], is_right.mean(), rtol=1e-6)
+
+
+def test_the_traced_step_is_the_configured_one(trained):
+    results, _ = trained
+    (trace,) = of(TraceResult, results)
+    assert trace.name == "train_step_3"
+    assert json.loads(trace.chrome_trace)["traceEvents"]
+    at = results.index(trace)
+    assert results[at + 1].step == 3
+
+
+def test_tracing_changes_nothing(run, trained):
+    results, _ = trained
+    untraced, _ = run(train, "model=mlp", "task.epochs=2", "trace.step=null")
+    assert of(TraceResult, untraced) == []
+    assert [step.loss for step in of(StepResult, untraced)] == [
+        step.loss for step in of(StepResult, results)
+    ]
+
+
+def test_the_last_step_of_a_short_run_is_traced(run):
+    results, _ = run(train, "model=mlp", "task.epochs=1", "data.batch_size=2000", "trace.step=9")
+    assert [trace.name for trace in of(TraceResult, results)] == ["train_step_1"]
+
+
+def test_training_without_validation_examples_yields_none(run):
+    results, _ = run(train, "model=mlp", "task.epochs=1", "data.split.validation=0")
+    assert [result.split for result in of(SplitResult, results)] == ["train", "test"]
+
+
+def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_does_not(run):
+    def losses_of(seed):
+        results, _ = run(train, f"seed={seed}", "task.epochs=1")
+        return [step.loss for step in of(StepResult, results)]
+
+    first = losses_of(3)
+    assert first == losses_of(3)
+    assert first != losses_of(4)
+
+
+def test_forward_feeds_as_many_examples_as_asked_for_in_one_call(run):
+    results, dataset = run(forward, "task=forward", "data=random", "task.examples=5")
+    trace, fetched = results
+    assert trace.name == "forward"
+    assert fetched.split == "test"
+    assert fetched.fetched["outputs"].shape == (5, 10)
+    np.testing.assert_array_equal(fetched.rows, dataset.test.rows[:5])

@@ -1,0 +1,89 @@
+"""What a person sees, on a terminal and elsewhere."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from runner.console import Reporter
+from runner.results import FetchResult, LayerSummary, SplitResult, Started, StepResult
+
+LAYERS = (
+    LayerSummary("conv1", "Conv2D", (None, 8, 8, 32), 320),
+    LayerSummary("steps", "LSTM", (None, None, 3), 1200),
+)
+RESULTS = (
+    Started(epochs=1, steps_per_epoch=10, examples={"train": 320, "validation": 0, "test": 8}),
+    *(StepResult(1, step, 0.5, {"loss": 0.25, "accuracy": 0.875}) for step in range(1, 11)),
+    SplitResult("train", 1, 10, {"loss": 0.125, "accuracy": 0.9375}),
+    SplitResult("validation", 1, 10, {"loss": 0.75, "accuracy": 0.625}),
+    SplitResult("test", 1, 10, {"loss": 0.03892, "accuracy": 0.98607}),
+    FetchResult("test", {"outputs": np.zeros((8, 10))}, np.arange(8), {}, 10),
+)
+
+
+def show(*, is_terminal):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=is_terminal, width=120, color_system=None)
+    with Reporter(["python", "-m", "runner", "ui"], console) as reporter:
+        reporter.show_layers(LAYERS)
+        for result in RESULTS:
+            reporter.show_result(result)
+        reporter.show_end("1234", {"import": 4.06, "train": 2.0, "data": 0.001})
+    return text.getvalue()
+
+
+END = """\
+test     loss 0.03892  accuracy 0.9861
+fetched  outputs (8, 10) of test examples
+time     import 4.1 s  train 2.0 s
+run      1234
+open     python -m runner ui --run 1234
+"""
+
+
+def test_elsewhere_only_the_end_is_shown():
+    assert show(is_terminal=False) == END
+
+
+def test_a_terminal_shows_the_layer_table_and_a_bar():
+    shown = show(is_terminal=True)
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["layer", "type", "output", "shape", "parameters"] in lines
+    assert ["conv1", "Conv2D", "(batch,", "8,", "8,", "32)", "320"] in lines
+    assert ["steps", "LSTM", "(batch,", "?,", "3)", "1,200"] in lines
+    assert ["total", "1,520"] in lines
+    assert "epoch 1/1" in shown
+    assert "10/10" in shown
+    assert "loss 0.125  accuracy 0.9375" in shown
+    assert shown.endswith(END)
+
+
+def test_the_end_without_tracking_names_no_run():
+    text = io.StringIO()
+    Reporter(["ui"], Console(file=text)).show_end(None, {"build": 1.0})
+    assert text.getvalue() == "time     build 1.0 s\n"
+
+
+def test_the_log_has_layers_and_epochs(caplog):
+    with caplog.at_level("INFO"):
+        show(is_terminal=False)
+    assert "layer conv1 Conv2D (batch, 8, 8, 32) 320" in caplog.messages
+    assert "epoch 1 validation loss 0.75  accuracy 0.625" in caplog.messages
+    assert "run      1234" in caplog.messages
+
+
+def test_the_bar_is_gone_when_a_run_breaks_off():
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=120, color_system=None)
+
+    def break_off():
+        with Reporter(["ui"], console) as reporter:
+            reporter.show_result(RESULTS[0])
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        break_off()
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert text.getvalue().count(hidden) == text.getvalue().count(shown) == 1

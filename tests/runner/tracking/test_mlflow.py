@@ -1,0 +1,217 @@
+"""A run in a real SQLite store: what is in it, and the status it ends with."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from models.problems import ConfigError
+from runner.composition import compose_config
+from runner.results import FetchResult, SplitResult, StepResult, TraceResult
+from runner.tracking.mlflow import name_run, start_run
+from runner.tracking.store import prepare_store, store_uri
+from runner.tracking.tracker import RunContext, closing
+
+SOURCE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    config = compose_config(
+        [f"tracking.database={folder}/mlflow.db", f"tracking.artifacts={folder}/artifacts"]
+    )
+    prepare_store(config.tracking)
+    return config
+
+
+@pytest.fixture
+def context(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "config.yaml").write_text("seed: 0\n", encoding="utf-8")
+    (tmp_path / "feedfetch.log").write_text("a line\n", encoding="utf-8")
+    return RunContext(overrides=["seed=0"], output_dir=tmp_path)
+
+
+def run_with(config, context, *results, error=None):
+    """Returns the client and the run that tracked `results` and then, if given, failed."""
+    try:
+        with closing(start_run(config, config.tracking, context, SOURCE)) as tracker:
+            for result in results:
+                tracker.log_result(result)
+            if error is not None:
+                raise error
+    except BaseException as raised:
+        if raised is not error:
+            raise
+    client = MlflowClient(store_uri(config.tracking))
+    return client, client.get_run(tracker.run_id)
+
+
+def read_artifact(run, path):
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    return (folder / path).read_bytes()
+
+
+def test_params_are_flattened_by_layer(store, context):
+    _, run = run_with(store, context)
+    params = run.data.params
+    assert params["model.layers.conv1.filters"] == "32"
+    assert params["model.layers.norm1.type"] == "BatchNormalization"
+    assert params["model.inputs.image.shape"] == "[8, 8, 1]"
+    assert params["model.loss.from_logits"] == "true"
+    assert params["seed"] == "0"
+    assert params["session.device"] == "null"
+    assert not [path for path in params if path.startswith("tracking")]
+
+
+def test_tags_say_where_and_with_what_a_run_was_made(store, context):
+    _, run = run_with(store, context)
+    tags = run.data.tags
+    assert tags["overrides"] == "seed=0"
+    assert tags["model"] == "cnn"
+    assert tags["data"] == "digits"
+    assert tags["task"] == "train"
+    assert tags["host"]
+    assert re.fullmatch(r"3\.\d+\.\d+\S*", tags["version.python"])
+    assert tags["version.tensorflow"].startswith("2.21")
+
+
+def test_metrics_keep_every_step(store, context):
+    results = [StepResult(1, step, 1 / step, {"loss": 1.0}) for step in range(1, 2501)]
+    epoch = SplitResult("validation", 1, 2500, {"loss": 0.5, "accuracy": 0.75})
+    client, run = run_with(store, context, *results, epoch)
+    history = client.get_metric_history(run.info.run_id, "step/loss")
+    points = sorted((metric.step, metric.value) for metric in history)
+    assert points == [(step, 1 / step) for step in range(1, 2501)]
+    (accuracy,) = client.get_metric_history(run.info.run_id, "validation/accuracy")
+    assert (accuracy.step, accuracy.value) == (2500, 0.75)
+
+
+def test_fetched_outputs_are_arrays_and_a_table(store, context):
+    outputs = np.array([[0.25, 2.0], [3.5, 1.0]], np.float32)
+    maps = np.arange(40, dtype=np.float32).reshape(2, 5, 4)
+    result = FetchResult(
+        split="test",
+        fetched={"outputs": outputs, "maps": maps},
+        rows=np.array([7, 3]),
+        labels={"digit": np.array([1, 1])},
+        classes=2,
+    )
+    _, run = run_with(store, context, result)
+    with np.load(io.BytesIO(read_artifact(run, "fetches/test.npz"))) as arrays:
+        np.testing.assert_array_equal(arrays["outputs"], outputs)
+        np.testing.assert_array_equal(arrays["maps"], maps)
+        np.testing.assert_array_equal(arrays["row"], [7, 3])
+        np.testing.assert_array_equal(arrays["label.digit"], [1, 1])
+    table = list(csv.DictReader(io.StringIO(read_artifact(run, "fetches/test.csv").decode())))
+    assert table[0] == {
+        "row": "7",
+        "digit": "1",
+        "outputs.argmax": "1",
+        "outputs[0]": "0.25",
+        "outputs[1]": "2",
+        "maps.min": "0",
+        "maps.mean": "9.5",
+        "maps.max": "19",
+    }
+    assert (table[1]["row"], table[1]["outputs.argmax"]) == ("3", "0")
+
+
+def test_files_of_a_run_are_artifacts(store, context):
+    trace = TraceResult("train_step_3", json.dumps({"traceEvents": []}), 0)
+    _, run = run_with(store, context, trace)
+    assert read_artifact(run, "config/config.yaml") == b"seed: 0\n"
+    assert read_artifact(run, "feedfetch.log") == b"a line\n"
+    assert json.loads(read_artifact(run, "trace/train_step_3.json")) == {"traceEvents": []}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, "FINISHED"),
+        (ValueError("conv1 is not finite"), "FAILED"),
+        (KeyboardInterrupt(), "KILLED"),
+        (SystemExit(3), "KILLED"),
+    ],
+)
+def test_the_status_is_as_the_run_ended(store, context, error, status):
+    step = StepResult(1, 1, 0.5, {"loss": 0.5})
+    _, run = run_with(store, context, step, error=error)
+    assert run.info.status == status
+    assert run.info.end_time is not None
+    assert run.data.metrics["step/loss"] == 0.5
+    if isinstance(error, ValueError):
+        assert b"ValueError: conv1 is not finite" in read_artifact(run, "error.txt")
+
+
+def test_runs_of_an_experiment_are_training_runs_to_the_ui(store, context):
+    client, run = run_with(store, context)
+    experiment = client.get_experiment(run.info.experiment_id)
+    assert experiment.name == "digits"
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_deleted_experiment_is_refused(store, context):
+    store.tracking.experiment = "gone"
+    try:
+        client, run = run_with(store, context)
+        client.delete_experiment(run.info.experiment_id)
+        with pytest.raises(ConfigError) as caught:
+            start_run(store, store.tracking, context, SOURCE)
+    finally:
+        store.tracking.experiment = "digits"
+    assert str(caught.value) == (
+        "tracking.experiment: the experiment 'gone' was deleted in this store; restore it or "
+        "choose another name."
+    )
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path, context):
+    database = tmp_path / "mlflow.db"
+    database.write_text("not a database, but long enough to look at" * 50, encoding="utf-8")
+    config = compose_config(
+        [f"tracking.database={database}", f"tracking.artifacts={tmp_path}/artifacts"]
+    )
+    with pytest.raises(ConfigError, match=r"^tracking\.database: MLflow cannot open the store: "):
+        start_run(config, config.tracking, context, SOURCE)
+
+
+@pytest.mark.parametrize("key", ["database", "artifacts"])
+def test_a_path_that_cannot_be_written_to_is_refused(tmp_path, key):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    path = tmp_path / "file" / "below" / "mlflow.db"
+    config = compose_config(
+        [
+            f"tracking.database={tmp_path}/mlflow.db",
+            f"tracking.artifacts={tmp_path}/artifacts",
+            f"tracking.{key}={path}",
+        ]
+    )
+    with pytest.raises(ConfigError) as caught:
+        prepare_store(config.tracking)
+    assert str(caught.value) == (
+        f"tracking.{key}: expected a path that can be written to; received {str(path)!r} (str). "
+        "Not a directory: choose another folder."
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "cnn"),
+        (["model=cnn", "data=digits"], "cnn"),
+        (
+            ["optimizer.learning_rate=0.1", "+model.layers.conv1.strides=2"],
+            "cnn optimizer.learning_rate=0.1 model.layers.conv1.strides=2",
+        ),
+        (["tracking.run_name=x", "seed=3"], "cnn seed=3"),
+    ],
+)
+def test_a_run_is_named_for_its_model_and_what_was_set(store, overrides, name):
+    assert name_run(store, overrides) == name
