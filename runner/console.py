@@ -89,7 +89,7 @@ class Reporter:
             lines.append(f"open     {' '.join(self._open_command)} --run {run_id}")
         for line in lines:
             log.info("%s", line)
-            self._console.print(line, soft_wrap=True, markup=False)
+            self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     def __enter__(self) -> Self:
         """Returns the reporter."""
@@ -110,10 +110,11 @@ class _TrainingBar:
 
     def __init__(self, console: Console, started: Started) -> None:
         self._epochs = started.epochs
+        self._train: Metrics = {}
         self._validation: Metrics = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TextColumn("{task.completed}/{task.total} steps"),
             TextColumn("{task.fields[metrics]}"),
             TimeRemainingColumn(),
@@ -131,10 +132,11 @@ class _TrainingBar:
 
     def show_split(self, result: SplitResult) -> None:
         """Shows an epoch's metrics."""
-        if result.split == "validation":
+        if result.split == "train":
+            self._train = result.metrics
+        elif result.split == "validation":
             self._validation = result.metrics
-        elif result.split == "train":
-            self._show(result.epoch, result.step, result.metrics)
+        self._show(result.epoch, result.step, self._train)
 
     def _show(self, epoch: int, step: int, metrics: Metrics) -> None:
         text = format_metrics(metrics)

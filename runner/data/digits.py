@@ -12,7 +12,7 @@ def read_digits() -> Examples:
     ``image`` is (1797, 8, 8, 1) float32 from 0 (paper) to 1 (ink); ``digit`` is (1797,) int64.
 
     Source: the test part of Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI
-    Machine Learning Repository (1998), https://doi.org/10.24432/C50P49.
+    Machine Learning Repository (1998), doi:10.24432/C50P49.
     """
     digits = load_digits()
     images = (digits.images / 16.0).astype(np.float32)[..., np.newaxis]

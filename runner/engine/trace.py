@@ -7,7 +7,7 @@ from tensorflow.python.client.timeline import Timeline
 def format_chrome_trace(metadata: config_pb2.RunMetadata) -> str:
     """Returns the timeline as JSON in Chrome's trace format, which Perfetto opens.
 
-    Source: https://www.tensorflow.org/api_docs/python/tf/compat/v1/RunMetadata
+    Source: TensorFlow 2.21, ``tf.compat.v1.RunMetadata``.
     """
     timeline = Timeline(metadata.step_stats)
     trace: str = timeline.generate_chrome_trace_format(show_memory=False)

@@ -56,7 +56,7 @@ def test_a_terminal_shows_the_layer_table_and_a_bar():
     assert ["total", "1,520"] in lines
     assert "epoch 1/1" in shown
     assert "10/10" in shown
-    assert "loss 0.125  accuracy 0.9375" in shown
+    assert "loss 0.125  accuracy 0.9375  validation loss 0.75  accuracy 0.625" in shown
     assert shown.endswith(END)
 
 
