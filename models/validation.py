@@ -1,11 +1,19 @@
 """What is wrong with a model's configuration, as far as can be told without TensorFlow."""
 
+import re
 from collections.abc import Mapping
 from itertools import chain
 
 from models.config import ModelConfig, TensorConfig
 from models.problems import Problem, did_you_mean, expected
 from models.registry import check_call
+
+# What TensorFlow takes as the name of a scope.
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAMED_BY = "letters, digits and _"
+
+_LOSS_NAMES = ("loss", "batch_loss")
 
 DTYPES = (
     "bfloat16", "bool", "complex128", "complex64", "float16", "float32", "float64", "int16",
@@ -15,7 +23,10 @@ DTYPES = (
 
 def validate_model(config: ModelConfig, path: str = "model") -> list[Problem]:
     """Returns every problem found in `config`, in the order of the file."""
-    problems = [*validate_tensors(config.inputs, f"{path}.inputs", "an input")]
+    problems = []
+    if not _MODEL_NAME.fullmatch(config.name):
+        problems.append(expected(f"{path}.name", f"a name of {_NAMED_BY}, - and .", config.name))
+    problems += [*validate_tensors(config.inputs, f"{path}.inputs", "an input")]
     if len(config.inputs) > 1:
         what = "one input, as a stack of layers takes it"
         problems.append(expected(f"{path}.inputs", what, list(config.inputs)))
@@ -32,10 +43,13 @@ def validate_model(config: ModelConfig, path: str = "model") -> list[Problem]:
         check_call(f"{path}.metrics.{name}", "metrics", metric, named=True)
         for name, metric in config.metrics.items()
     )
-    if "loss" in config.metrics:
-        problems.append(
-            Problem(f"{path}.metrics.loss", "the name is taken by the loss; choose another.")
-        )
+    for name in config.metrics:
+        if name in _LOSS_NAMES:
+            message = "the name is taken by the loss; choose another."
+            problems.append(Problem(f"{path}.metrics.{name}", message))
+        elif not NAME.fullmatch(str(name)):
+            what = f"a metric named by {_NAMED_BY}"
+            problems.append(expected(f"{path}.metrics.{name}", what, name))
     return problems
 
 
@@ -51,10 +65,8 @@ def validate_tensors(tensors: Mapping[str, TensorConfig], path: str, noun: str) 
     if not tensors:
         problems.append(expected(path, f"at least {noun.replace('an ', 'one ')}", {}))
     for name, tensor in tensors.items():
-        if not name.isidentifier():
-            problems.append(
-                expected(f"{path}.{name}", f"{noun} named by letters, digits and _", name)
-            )
+        if not NAME.fullmatch(name):
+            problems.append(expected(f"{path}.{name}", f"{noun} named by {_NAMED_BY}", name))
         if any(axis is not None and axis < 1 for axis in tensor.shape):
             what = "axes of 1 or more, or null where the length varies"
             problems.append(expected(f"{path}.{name}.shape", what, list(tensor.shape)))
@@ -66,8 +78,8 @@ def validate_tensors(tensors: Mapping[str, TensorConfig], path: str, noun: str) 
 
 
 def _validate_layer(path: str, name: str, layer: object, config: ModelConfig) -> list[Problem]:
-    if not str(name).isidentifier():
-        return [expected(path, "a layer named by letters, digits and _", name)]
+    if not NAME.fullmatch(str(name)):
+        return [expected(path, f"a layer named by {_NAMED_BY}", name)]
     problems = []
     if name in config.inputs:
         problems.append(Problem(path, f"the name {name!r} is taken by an input; choose another."))

@@ -185,6 +185,8 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
         for key, path in (("database", tracking.database), ("artifacts", tracking.artifacts)):
             if not Path(path).is_absolute():
                 yield expected(f"tracking.{key}", "an absolute path", path)
+            if set(path) & set("?%#"):
+                yield expected(f"tracking.{key}", "a path without ?, % and #", path)
 
 
 def _validate_fetches(config: ExperimentConfig) -> Iterator[Problem]:

@@ -19,7 +19,10 @@ def resolve_fetches(
     for name, fetched in fetches.items():
         tensor = layer_outputs.get(fetched)
         try:
-            tensors[name] = graph.get_tensor_by_name(fetched) if tensor is None else tensor
+            tensor = graph.get_tensor_by_name(fetched) if tensor is None else tensor
+            # A Session refuses to fetch the very tensor that it feeds.
+            is_fed = tensor.op.type == "Placeholder"
+            tensors[name] = tf.identity(tensor) if is_fed else tensor
         except (KeyError, ValueError):
             names = [
                 output.name for operation in graph.get_operations() for output in operation.outputs

@@ -11,7 +11,7 @@ from models.factory import build_model, build_object, call_layers
 from models.problems import ConfigError, expected
 from runner.config import ExperimentConfig, ForwardConfig, TrainConfig
 from runner.engine.fetches import resolve_fetches
-from runner.engine.steps import Step, TrainingSteps, trace_training
+from runner.engine.steps import Step, TrainingSteps, trace_function, trace_training
 from runner.results import LayerSummary
 
 
@@ -94,7 +94,13 @@ def _trace_predict(
     mask = None
     if isinstance(task, ForwardConfig) and task.mask is not None:
         mask = _repeat_mask(task.mask, model, features)
-    outputs = call_layers(model, features, training=is_training, mask=mask)
+
+    def call(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return call_layers(model, features, training=is_training, mask=mask)
+
+    # Only in training do layers assign to variables, which only a function is sure to run; outside
+    # of one, every tensor has a name.
+    outputs = trace_function(call, features) if is_training else call(features)
     fetches = resolve_fetches(config.fetches, outputs, tf.compat.v1.get_default_graph())
     return Step(name="predict", feeds=features, fetches=fetches)
 

@@ -15,6 +15,7 @@ from models.config import ModelConfig
 from models.factory import build_object, keras_reason
 from models.problems import ConfigError, Problem
 from models.shapes import format_shape
+from runner.engine.equality import elementwise_equality
 
 LOSS = "loss"
 BATCH_LOSS = "batch_loss"
@@ -66,7 +67,10 @@ class _Meters:
 
     def results(self) -> dict[str, tf.Tensor]:
         """Returns what has been gathered since the last reset."""
-        results = {name: metric.result() for name, metric in self.metrics.items()}
+        results = {
+            name: _require_number(f"model.metrics.{name}", metric.result())
+            for name, metric in self.metrics.items()
+        }
         return {LOSS: self.loss.result(), **results}
 
     def reset(self) -> None:
@@ -103,7 +107,10 @@ def trace_training(
     (label,) = labels.values()
 
     def compute_loss(outputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return tf.add_n([_compare("model.loss", loss_function, labels, outputs), *model.losses])
+        loss = _require_number("model.loss", _compare("model.loss", loss_function, labels, outputs))
+        # As in keras.Model.compute_loss: layers of another precision add losses of theirs.
+        added = [tf.cast(loss, keras.config.floatx()) for loss in model.losses]
+        return tf.add_n([tf.cast(loss, keras.config.floatx()), *added])
 
     def train(features: Mapping[str, tf.Tensor], labels: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -111,6 +118,9 @@ def trace_training(
             loss = compute_loss(outputs, labels)
             scaled_loss = optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, model.trainable_variables)
+        if all(gradient is None for gradient in gradients):
+            message = "no weight has a gradient; a layer in between cannot be differentiated."
+            raise ConfigError([Problem("model.layers", message)])
         optimizer.apply(gradients, model.trainable_variables)
         train_meters.update(loss, labels, outputs)
         return {BATCH_LOSS: loss, **train_meters.results()}
@@ -128,9 +138,9 @@ def trace_training(
 
     feeds = {**features, **labels}
     return TrainingSteps(
-        train=Step("train", feeds, _trace(train, features, label)),
-        evaluate=Step("evaluate", feeds, _trace(evaluate, features, label)),
-        reset=Step("reset", {}, _trace(reset)),
+        train=Step("train", feeds, trace_function(train, features, label)),
+        evaluate=Step("evaluate", feeds, trace_function(evaluate, features, label)),
+        reset=Step("reset", {}, trace_function(reset)),
     )
 
 
@@ -144,11 +154,11 @@ def _build_meters(config: ModelConfig) -> _Meters:
     )
 
 
-def _trace(
+def trace_function(
     function: Callable[..., dict[str, tf.Tensor]], *arguments: object
 ) -> dict[str, tf.Tensor]:
     """Returns the outputs of one call of `function` in the current graph, run as a whole."""
-    with tf.name_scope(function.__name__):
+    with tf.name_scope(function.__name__), elementwise_equality():
         outputs: dict[str, tf.Tensor] = tf.function(function, autograph=False)(*arguments)
     return outputs
 
@@ -169,3 +179,18 @@ def _compare(
             f"with outputs {format_shape(outputs.shape)}: {keras_reason(error)}"
         )
         raise ConfigError([Problem(path, message)]) from error
+
+
+def _require_number(path: str, value: tf.Tensor) -> tf.Tensor:
+    """Returns `value` if it is one number.
+
+    Raises:
+        ConfigError: If it has a shape.
+    """
+    if value.shape.rank != 0:
+        message = (
+            f"expected one number; received values of shape {tuple(value.shape)}. "
+            "Set its reduction or average."
+        )
+        raise ConfigError([Problem(path, message)])
+    return value

@@ -3,6 +3,7 @@
 import getpass
 import logging
 import os
+import re
 import tempfile
 import time
 import traceback
@@ -126,7 +127,7 @@ class MlflowTracker:
         arrays = {
             "row": result.rows,
             **{f"label.{name}": array for name, array in result.labels.items()},
-            **result.fetched,
+            **{name: _readable(array) for name, array in result.fetched.items()},
         }
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{result.split}.npz"
@@ -189,7 +190,7 @@ def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
 def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> str:
     experiment = client.get_experiment_by_name(tracking.experiment)
     if experiment is None:
-        folder = Path(tracking.artifacts) / tracking.experiment
+        folder = Path(tracking.artifacts) / re.sub(r"\W", "_", tracking.experiment)
         created: str = client.create_experiment(
             tracking.experiment, artifact_location=folder.as_uri(), tags=_MODEL_TRAINING
         )
@@ -202,6 +203,11 @@ def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> st
         raise ConfigError([Problem("tracking.experiment", message)])
     found: str = experiment.experiment_id
     return found
+
+
+def _readable(array: np.ndarray) -> np.ndarray:
+    """Returns `array` in a dtype that NumPy alone can read; bfloat16 is none."""
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

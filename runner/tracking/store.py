@@ -30,6 +30,8 @@ def prepare_store(config: TrackingConfig) -> None:
     if not isinstance(config, SqliteTrackingConfig):
         return
     problems = []
+    if Path(config.database).is_dir():
+        problems.append(expected("tracking.database", "a file", config.database))
     for key, folder in (
         ("database", Path(config.database).parent),
         ("artifacts", Path(config.artifacts)),

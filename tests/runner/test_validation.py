@@ -128,6 +128,28 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "model.metrics.loss: the name is taken by the loss; choose another.",
         ),
         (
+            ["model.metrics.batch_loss={type: Mean}"],
+            "model.metrics.batch_loss: the name is taken by the loss; choose another.",
+        ),
+        (
+            ["model.metrics.top-5={type: Mean}"],
+            "model.metrics.top-5: expected a metric named by letters, digits and _; received "
+            "'top-5' (str).",
+        ),
+        (
+            ["model.name=a/b"],
+            "model.name: expected a name of letters, digits and _, - and .; received 'a/b' (str).",
+        ),
+        (
+            ["model.layers._x={type: ReLU}", "model.outputs=_x"],
+            "model.layers._x: expected a layer named by letters, digits and _; received '_x' "
+            "(str).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.database='/tmp/a?b.db'"],
+            "tracking.database: expected a path without ?, % and #; received '/tmp/a?b.db' (str).",
+        ),
+        (
             ["data.batch_size=0"],
             "data.batch_size: expected a number of 1 or more; received 0 (int).",
         ),

@@ -76,6 +76,13 @@ def test_fetches_are_layers_or_tensors(compose):
     assert fetched["outputs"].shape == (4, 10)
 
 
+def test_what_is_fed_can_be_fetched(compose):
+    config = compose("task=forward", "model=mlp", "fetches.fed=image:0")
+    with open_experiment(config) as (graph, session):
+        fetched = session.callable(graph.predict)({"image": IMAGES})
+    np.testing.assert_array_equal(fetched["fed"], IMAGES)
+
+
 def test_a_fetch_of_no_tensor_names_the_nearest(compose):
     with pytest.raises(ConfigError) as caught:
         build_graph(compose("fetches.features=conv1/Rel:0"))
@@ -96,6 +103,19 @@ def test_going_forward_in_training_drops_units(compose):
     np.testing.assert_allclose(dropped[is_kept], flat[is_kept] / 0.7, rtol=1e-6)
     share_dropped = 1 - is_kept[flat != 0].mean()
     assert abs(share_dropped - 0.3) < 0.02
+
+
+def test_going_forward_in_training_runs_the_layers_assignments(compose):
+    config = compose("task=forward", "task.training=true")
+    with open_experiment(config) as (graph, session):
+        mean = {"mean": graph.model.get_layer("norm1").moving_mean.value}
+        before = session.read(mean)["mean"]
+        predict = session.callable(graph.predict)
+        first, second = (predict({"image": IMAGES})["outputs"] for _ in range(2))
+        after = session.read(mean)["mean"]
+    assert not np.array_equal(before, after)
+    # Dropout has drawn another mask.
+    assert not np.array_equal(first, second)
 
 
 SEQUENCE = (

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from models.factory import build_model, build_object
 from models.problems import ConfigError
 from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
@@ -92,8 +93,48 @@ def test_training_equals_eager_train_on_batch(compose, overrides, build_eager, o
         np.testing.assert_allclose(final[path], eager_weight, rtol=1e-5, atol=1e-5, err_msg=path)
 
 
-def test_regularization_is_part_of_the_loss(compose):
-    config = compose("model=mlp", "model.layers.dense1.kernel_regularizer=l2")
+VARIANTS = {
+    "gradients accumulate": ["optimizer.gradient_accumulation_steps=3"],
+    "averages overwrite": ["optimizer.use_ema=true", "optimizer.ema_overwrite_frequency=3"],
+    "gradients are clipped": ["optimizer.global_clipnorm=0.01"],
+    "the loss is scaled": ["optimizer.loss_scale_factor=128.0"],
+    "weights are constrained": ["model.layers.dense1.kernel_constraint=max_norm"],
+    "a layer is frozen": ["model.layers.dense1.trainable=false"],
+    "a layer is in float64": ["model.layers.dense1.dtype=float64"],
+    "a layer is in bfloat16": ["model.layers.dense1.dtype=mixed_bfloat16"],
+    "activity is regularized": ["model.layers.dense1.activity_regularizer=l2"],
+}
+
+
+@pytest.mark.parametrize("overrides", VARIANTS.values(), ids=VARIANTS)
+def test_training_equals_eager_keras_where(compose, overrides):
+    config = compose("model=mlp", *overrides)
+    batches = digit_batches(config)[:12]
+    with open_experiment(config) as (graph, session):
+        weights = {weight.path: weight.value for weight in graph.model.weights}
+        initial = session.read(weights)
+        train = session.callable(graph.training.train)
+        losses = [train({"image": x, "digit": y})[BATCH_LOSS] for x, y in batches]
+        final = session.read(weights)
+
+    eager = build_model(config.model)
+    eager.set_weights(list(initial.values()))
+    eager.compile(
+        build_object("optimizer", "optimizers", config.optimizer),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    eager_losses = [eager.train_on_batch({"image": x}, y) for x, y in batches]
+    np.testing.assert_allclose(losses, eager_losses, rtol=1e-5)
+    for path, eager_weight in zip(final, eager.get_weights(), strict=True):
+        np.testing.assert_allclose(final[path], eager_weight, rtol=1e-5, atol=1e-5, err_msg=path)
+    assert any(not np.array_equal(initial[path], final[path]) for path in final)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_regularization_is_part_of_the_loss(compose, dtype):
+    layer = "model.layers.dense1"
+    config = compose("model=mlp", f"{layer}.kernel_regularizer=l2", f"{layer}.dtype={dtype}")
     image, digit = digit_batches(config)[0]
 
     with open_experiment(config) as (graph, session):
@@ -234,6 +275,33 @@ def test_a_metric_that_cannot_take_the_outputs_is_a_problem_of_that_metric(compo
     config = compose("model.metrics.f1={type: F1Score}")
     with pytest.raises(ConfigError, match=r"^model\.metrics\.f1: cannot compare labels \(batch\)"):
         build_graph(config)
+
+
+def test_a_loss_or_metric_of_several_values_is_refused(compose):
+    with pytest.raises(ConfigError) as caught:
+        build_graph(compose("model.loss.reduction=none"))
+    assert str(caught.value) == (
+        "model.loss: expected one number; received values of shape (None,). Set its reduction or "
+        "average."
+    )
+    labels = ("data=random", "~data.labels.label", "data.labels={label:{shape:[10],dtype:float32}}")
+    loss, f1 = "model.loss.type=CategoricalCrossentropy", "model.metrics.f1={type: F1Score}"
+    with pytest.raises(ConfigError, match=r"^model\.metrics\.f1: expected one number; received"):
+        build_graph(compose(*labels, loss, "~model.metrics.accuracy", f1))
+
+
+def test_weights_that_nothing_can_teach_are_refused(compose):
+    replaced = [f"~model.layers.{layer}" for layer in ("dense2", "logits")]
+    steps = [
+        "+model.layers.bins={type: Discretization, bin_boundaries: [0.0]}",
+        "+model.layers.scale={type: Rescaling, scale: 1.0}",
+        "model.outputs=scale",
+    ]
+    with pytest.raises(ConfigError) as caught:
+        build_graph(compose("model=mlp", *replaced, *steps))
+    assert str(caught.value) == (
+        "model.layers: no weight has a gradient; a layer in between cannot be differentiated."
+    )
 
 
 def test_a_model_without_weights_cannot_train(compose):

@@ -182,6 +182,27 @@ def test_a_file_that_is_no_store_is_refused(tmp_path, context):
         start_run(config, config.tracking, context, SOURCE)
 
 
+def test_a_database_that_is_a_folder_is_refused(tmp_path):
+    config = compose_config(
+        [f"tracking.database={tmp_path}", f"tracking.artifacts={tmp_path}/artifacts"]
+    )
+    with pytest.raises(ConfigError) as caught:
+        prepare_store(config.tracking)
+    assert str(caught.value) == (
+        f"tracking.database: expected a file; received {str(tmp_path)!r} (str)."
+    )
+
+
+def test_an_experiments_files_stay_in_their_folder(store, context):
+    store.tracking.experiment = "../../elsewhere"
+    try:
+        _, run = run_with(store, context)
+    finally:
+        store.tracking.experiment = "digits"
+    assert run.info.artifact_uri.startswith(f"file://{store.tracking.artifacts}/")
+    assert ".." not in run.info.artifact_uri
+
+
 @pytest.mark.parametrize("key", ["database", "artifacts"])
 def test_a_path_that_cannot_be_written_to_is_refused(tmp_path, key):
     (tmp_path / "file").write_text("", encoding="utf-8")
