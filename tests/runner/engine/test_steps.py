@@ -57,6 +57,16 @@ def digit_batches(config):
     return [(train.features["image"][rows], train.labels["digit"][rows]) for rows in order]
 
 
+def train_in_session(config, batches):
+    """Returns each step's loss, and the weights by path before and after."""
+    with open_experiment(config) as (graph, session):
+        weights = {weight.path: weight.value for weight in graph.model.weights}
+        initial = session.read(weights)
+        train = session.callable(graph.training.train)
+        losses = [train({"image": x, "digit": y})[BATCH_LOSS] for x, y in batches]
+        return losses, initial, session.read(weights)
+
+
 @pytest.mark.parametrize(
     ("overrides", "build_eager", "optimizer"),
     [
@@ -70,12 +80,7 @@ def test_training_equals_eager_train_on_batch(compose, overrides, build_eager, o
     config = compose(*overrides, f"optimizer={optimizer}")
     batches = digit_batches(config)
 
-    with open_experiment(config) as (graph, session):
-        weights = {weight.path: weight.value for weight in graph.model.weights}
-        initial = session.read(weights)
-        train = session.callable(graph.training.train)
-        losses = [train({"image": x, "digit": y})[BATCH_LOSS] for x, y in batches]
-        final = session.read(weights)
+    losses, initial, final = train_in_session(config, batches)
 
     eager = build_eager()
     eager.set_weights(list(initial.values()))
@@ -110,12 +115,7 @@ VARIANTS = {
 def test_training_equals_eager_keras_where(compose, overrides):
     config = compose("model=mlp", *overrides)
     batches = digit_batches(config)[:12]
-    with open_experiment(config) as (graph, session):
-        weights = {weight.path: weight.value for weight in graph.model.weights}
-        initial = session.read(weights)
-        train = session.callable(graph.training.train)
-        losses = [train({"image": x, "digit": y})[BATCH_LOSS] for x, y in batches]
-        final = session.read(weights)
+    losses, initial, final = train_in_session(config, batches)
 
     eager = build_model(config.model)
     eager.set_weights(list(initial.values()))
