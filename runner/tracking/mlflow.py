@@ -21,7 +21,7 @@ from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
 from runner.tracking.store import store_lock, store_uri
 from runner.tracking.table import format_table
-from runner.tracking.tracker import RunContext, Status
+from runner.tracking.tracker import RunContext, Status, closing_on_error
 
 # Read when MLflow is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -173,8 +173,9 @@ def start_run(
         },
     )
     tracker = MlflowTracker(client, run.info.run_id, context)
-    tracker.log_params(flatten_params(config))
-    tracker.log_config()
+    with closing_on_error(tracker):
+        tracker.log_params(flatten_params(config))
+        tracker.log_config()
     return tracker
 
 

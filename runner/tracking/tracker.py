@@ -71,16 +71,23 @@ class NullTracker:
 
 @contextmanager
 def closing(tracker: Tracker) -> Iterator[Tracker]:
-    """Yields `tracker` and closes it with the status that the block ended in.
+    """Yields `tracker` and closes it with the status that the block ended in."""
+    with closing_on_error(tracker):
+        yield tracker
+    tracker.close(Status.FINISHED)
+
+
+@contextmanager
+def closing_on_error(tracker: Tracker) -> Iterator[None]:
+    """Closes `tracker` if the block raises.
 
     An exception that is no ``Exception``, such as an interrupt, means KILLED; any other FAILED.
     """
     try:
-        yield tracker
+        yield
     except Exception as error:
         tracker.close(Status.FAILED, error)
         raise
     except BaseException as error:
         tracker.close(Status.KILLED, error)
         raise
-    tracker.close(Status.FINISHED)

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from models.problems import ConfigError
 from runner.composition import compose_config
 from runner.results import FetchResult, SplitResult, StepResult, TraceResult
-from runner.tracking.mlflow import name_run, start_run
+from runner.tracking.mlflow import MlflowTracker, name_run, start_run
 from runner.tracking.store import prepare_store, store_uri
 from runner.tracking.tracker import RunContext, closing
 
@@ -148,6 +148,23 @@ def test_the_status_is_as_the_run_ended(store, context, error, status):
     assert run.data.metrics["step/loss"] == 0.5
     if isinstance(error, ValueError):
         assert b"ValueError: conv1 is not finite" in read_artifact(run, "error.txt")
+
+
+def test_a_run_interrupted_while_it_starts_is_killed(store, context, monkeypatch):
+    def interrupt(tracker):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MlflowTracker, "log_config", interrupt)
+    store.tracking.run_name = "interrupted"
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_run(store, store.tracking, context, SOURCE)
+    finally:
+        store.tracking.run_name = None
+    client = MlflowClient(store_uri(store.tracking))
+    experiment = client.get_experiment_by_name("digits")
+    (run,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'interrupted'")
+    assert run.info.status == "KILLED"
 
 
 def test_runs_of_an_experiment_are_training_runs_to_the_ui(store, context):
