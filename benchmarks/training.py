@@ -74,7 +74,9 @@ def open_peers(config: ExperimentConfig, batches: Batches) -> Iterator[dict[str,
     """Yields each way to train by name, all from the same initial weights."""
     graph = build_graph(config)
     with open_session(graph, config.session) as session:
-        weights = session.read({weight.path: weight.value for weight in graph.model.weights})
+        weights = session.read(
+            {weight.path: weight.value for weight in graph.model.keras_model.weights}
+        )
         if graph.training is None:
             raise ValueError("the configuration does not train")
         step = session.callable(graph.training.train)
@@ -96,7 +98,7 @@ def open_peers(config: ExperimentConfig, batches: Batches) -> Iterator[dict[str,
 
 def build_eager(config: ExperimentConfig, weights: list[np.ndarray]) -> keras.Model:
     """Returns the model outside of any graph, compiled as Keras compiles it by default."""
-    model = build_model(config.model)
+    model = build_model(config.model).keras_model
     model.set_weights(weights)
     model.compile(
         keras.optimizers.Adam(config.optimizer["learning_rate"]),

@@ -1,141 +1,249 @@
-"""Builds a ``keras.Model`` from its configuration.
+"""Builds a Keras model from its configuration.
 
 Call it where the model's variables are to live: inside a ``tf.Graph`` for a Session, or eagerly.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from models.config import ModelConfig
-from models.problems import ConfigError, Problem
-from models.registry import Kind, is_nested
+from models.config import InputConfig, ModelConfig
+from models.objects import build_object, keras_reason
+from models.problems import ConfigError, Problem, expected
+from models.registry import APPLICATION
 from models.shapes import format_shape
+from models.wiring import WIRING_KEYS, LayerCall, Reference, Source, Wiring, read_wiring
 
 # What TensorFlow and Keras say of an input smaller than the window over it.
 _TOO_SMALL = ("Negative dimension size", "Computed output size would be zero or negative")
-
-# Keras puts a line in front of the reason, and prints the reason in bold.
-_PREAMBLE = "Exception encountered when calling"
-_STYLE = re.compile(r"\x1b\[\d*m")
-
-_MODULES: dict[Kind, Any] = {
-    "layers": keras.layers,
-    "optimizers": keras.optimizers,
-    "losses": keras.losses,
-    "metrics": keras.metrics,
-}
+_REFUSALS = (ValueError, TypeError, ArithmeticError, IndexError, NotImplementedError)
 
 
-def build_model(config: ModelConfig) -> keras.Model:
-    """Returns the functional model that `config` declares, its variables created.
+@dataclass(frozen=True)
+class BuiltModel:
+    """A Keras model, and how its layers are called one by one.
 
-    Input shape: (batch, ...) of the declared input, in its dtype.
-    Output shape: that of the last layer.
+    Attributes:
+        keras_model: The functional model; its output is a tensor, or a mapping of several by name.
+        calls: Each call of each layer, in order.
+        layers: The layers by name.
+        outputs: What the model gives, by name.
+        names: What each input, layer and block gives, by the name that refers to it.
+        symbols: What each call gives by the call's name, as ``KerasTensor`` of (batch, ...).
+    """
+
+    keras_model: keras.Model
+    calls: tuple[LayerCall, ...]
+    layers: Mapping[str, keras.layers.Layer]
+    outputs: Mapping[str, Reference]
+    names: Mapping[str, Reference]
+    symbols: Mapping[str, Any]
+
+    def call(self, features: Mapping[str, Any], *, training: bool) -> dict[str, Any]:
+        """Returns the model's outputs by name.
+
+        Args:
+            features: A tensor for each input, (batch, ...), by input name.
+            training: Whether layers such as Dropout behave as in training.
+        """
+        outputs = self.keras_model(dict(features), training=training)
+        return dict(outputs) if len(self.outputs) > 1 else {next(iter(self.outputs)): outputs}
+
+    def call_layers(self, features: Mapping[str, Any], *, training: bool) -> dict[str, Any]:
+        """Calls each layer and returns the features and what each gives, by the call's name.
+
+        Calling the layers rather than the model gives the tensors of a graph the layers' own names
+        (``conv1/Relu:0``): Keras opens a name scope for building and another for calling a layer,
+        and the second of one name becomes ``conv1_1`` unless the layer's scope is open already.
+
+        Args:
+            features: A tensor for each input, (batch, ...), by input name.
+            training: Whether layers such as Dropout behave as in training.
+        """
+        values = dict(features)
+        for call in self.calls:
+            layer = self.layers[call.layer]
+            with keras.name_scope(call.name, caller=layer):
+                values[call.name] = _apply(layer, call, values, training=training)
+        return values
+
+
+def build_model(config: ModelConfig) -> BuiltModel:
+    """Returns the model that `config` declares, its variables created.
+
+    Input shape: (batch, ...) of each declared input, in its dtype.
+    Output shape: that of the layers that ``outputs`` names.
 
     Args:
         config: A configuration in which ``validate_model`` found nothing.
 
     Raises:
-        ConfigError: If Keras refuses a layer's arguments or the shape that reaches it.
+        ConfigError: With every layer whose arguments Keras refuses, or the shape that reaches it.
     """
-    features = {
-        name: keras.Input(shape=tuple(tensor.shape), dtype=tensor.dtype, name=name)
-        for name, tensor in config.inputs.items()
+    wiring = read_wiring(config)
+    features = {name: _open_input(name, tensor) for name, tensor in config.inputs.items()}
+    builder = _Builder(wiring, dict(features))
+    builder.call_all()
+    outputs = {
+        name: builder.take(reference, "model.outputs") for name, reference in wiring.outputs.items()
     }
-    (hidden,) = features.values()
-    applied: list[str] = []
-    for name, spec in config.layers.items():
-        path = f"model.layers.{name}"
-        layer = build_object(path, "layers", spec, name=name)
-        try:
-            hidden = layer(hidden)
-        except (ValueError, TypeError, ArithmeticError, IndexError) as error:
-            message = _shape_message(layer, hidden, applied, config, error)
-            raise ConfigError([Problem(path, message)]) from error
-        if not isinstance(hidden, keras.KerasTensor):
-            message = f"{spec['type']} gives {len(hidden)} outputs; a stack takes one."
-            raise ConfigError([Problem(path, message)])
-        applied.append(name)
-    return keras.Model(features, hidden, name=config.name)
+    if builder.problems:
+        raise ConfigError(dict.fromkeys(builder.problems))
+    only = next(iter(outputs.values())) if len(outputs) == 1 else None
+    keras_model = keras.Model(features, outputs if only is None else only, name=config.name)
+    return BuiltModel(
+        keras_model=keras_model,
+        calls=wiring.calls,
+        layers=builder.layers,
+        outputs=wiring.outputs,
+        names=wiring.names,
+        symbols=builder.values,
+    )
 
 
-def build_object(path: str, kind: Kind, spec: Mapping[str, Any], **given: object) -> Any:
-    """Returns the Keras object that a mapping of ``type`` and arguments declares.
-
-    Args:
-        path: The place of `spec` in the configuration.
-        kind: The module of Keras that ``type`` is looked up in.
-        spec: A mapping in which ``check_call`` found nothing.
-        **given: Further arguments, such as the name that is the mapping's key.
+def find_output(values: Mapping[str, Any], reference: Reference) -> Any:
+    """Returns what `reference` refers to among what the calls of a model gave.
 
     Raises:
-        ConfigError: If Keras refuses the arguments.
+        LookupError: If there is no such call, or it gave no such part.
     """
-    arguments = {
-        argument: build_object(f"{path}.{argument}", "layers", value) if is_nested(value) else value
-        for argument, value in spec.items()
-        if argument != "type"
-    }
-    try:
-        return getattr(_MODULES[kind], spec["type"])(**arguments, **given)
-    except (ValueError, TypeError, AttributeError, NotImplementedError, ImportError) as error:
-        message = f"{spec['type']} cannot be built: {keras_reason(error)}"
-        raise ConfigError([Problem(path, message)]) from error
+    value = values[reference.name]
+    return value if reference.part is None else value[reference.part]
 
 
-def call_layers(
-    model: keras.Model, features: Mapping[str, Any], *, training: bool, mask: Any = None
-) -> dict[str, Any]:
-    """Calls each layer of a model once and returns every layer's output, by layer name.
-
-    Calling the layers rather than the model gives the tensors of a graph the layers' own names
-    (``conv1/Relu:0``): Keras opens a name scope for building and another for calling a layer, and
-    the second of one name becomes ``conv1_1`` unless the layer's scope is open already.
-
-    Args:
-        model: A model of ``build_model``.
-        features: A tensor for each input, (batch, ...), by input name.
-        training: Whether layers such as Dropout behave as in training.
-        mask: Boolean tensor of the leading axes of the input, true where it is to be used.
-    """
-    (hidden,) = features.values()
-    if mask is not None:
-        hidden._keras_mask = mask
-    outputs = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        with keras.name_scope(layer.name, caller=layer):
-            hidden = layer(hidden, training=training)
-        outputs[layer.name] = hidden
-    return outputs
-
-
-def keras_reason(error: Exception) -> str:
-    """Returns the one sentence of a Keras error that says what is wrong."""
-    lines = [_STYLE.sub("", line).strip() for line in str(error).splitlines()]
-    reasons = [line for line in lines if line and not line.startswith(_PREAMBLE)]
-    text = reasons[0] if reasons else type(error).__name__
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def _shape_message(
-    layer: keras.layers.Layer,
-    hidden: keras.KerasTensor,
-    applied: list[str],
-    config: ModelConfig,
-    error: Exception,
-) -> str:
-    (tensor,) = config.inputs.values()
-    came_before = f"; {', '.join(applied)} came before" if applied else ""
-    return (
-        f"{type(layer).__name__} cannot take {format_shape(hidden.shape)}: "
-        f"{_shape_reason(layer, error)} "
-        f"The input was {format_shape((None, *tensor.shape))}{came_before}."
+def _open_input(name: str, tensor: InputConfig) -> keras.KerasTensor:
+    return keras.Input(
+        shape=tuple(tensor.shape),
+        batch_size=tensor.batch_size,
+        dtype=tensor.dtype,
+        sparse=tensor.sparse or None,
+        name=name,
     )
+
+
+def _apply(
+    layer: keras.layers.Layer,
+    call: LayerCall,
+    values: Mapping[str, Any],
+    **options: object,
+) -> Any:
+    """Calls a layer with what its sources refer to."""
+    arguments = {name: _take(source, values) for name, source in call.sources.items()}
+    positional = [arguments.pop("")] if "" in arguments else []
+    return layer(*positional, **arguments, **options)
+
+
+def _take(source: Source, values: Mapping[str, Any]) -> Any:
+    if isinstance(source, tuple):
+        return [find_output(values, reference) for reference in source]
+    return find_output(values, source)
+
+
+@dataclass
+class _Builder:
+    """Calls layer after layer on symbols; goes on beside the ones that Keras refuses."""
+
+    wiring: Wiring
+    values: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.inputs = dict(self.values)
+        self.layers: dict[str, keras.layers.Layer] = {}
+        self.problems: list[Problem] = []
+        self._refused: set[str] = set()
+        self._sources: dict[str, tuple[Reference, ...]] = {}
+
+    def call_all(self) -> None:
+        """Builds and calls every layer; what is refused is among the problems."""
+        for call in self.wiring.calls:
+            self._sources[call.name] = tuple(call.references())
+            try:
+                self._call(call)
+            except ConfigError as error:
+                self.problems += error.problems
+                self._refused.add(call.layer)
+
+    def _call(self, call: LayerCall) -> None:
+        if call.layer not in self.layers and call.layer not in self._refused:
+            self.layers[call.layer] = _build_layer(call)
+        for reference in self._sources[call.name]:
+            self.take(reference, f"{call.path}.from")
+        is_ready = all(reference.name in self.values for reference in self._sources[call.name])
+        if call.layer in self._refused or not is_ready:
+            return
+        layer = self.layers[call.layer]
+        try:
+            self.values[call.name] = _apply(layer, call, self.values)
+        except _REFUSALS as error:
+            message = self._shape_message(layer, call, error)
+            raise ConfigError([Problem(call.path, message)]) from error
+
+    def take(self, reference: Reference, path: str) -> Any:
+        """Returns the one symbol that `reference` refers to, None where it was refused before."""
+        if reference.name not in self.values:
+            return None
+        value = self.values[reference.name]
+        if reference.part is None and isinstance(value, keras.KerasTensor):
+            return value
+        if isinstance(value, keras.KerasTensor):
+            what = f"{reference.name!r} without a part, since it gives one output"
+            raise ConfigError([expected(path, what, str(reference))])
+        parts = list(value) if isinstance(value, Mapping) else list(range(len(value)))
+        if reference.part not in parts:
+            names = ", ".join(f"{reference.name}[{part}]" for part in parts)
+            what = f"one of the outputs {names}"
+            raise ConfigError([expected(path, what, str(reference))])
+        return value[reference.part]
+
+    def _shape_message(self, layer: keras.layers.Layer, call: LayerCall, error: Exception) -> str:
+        sources = self._sources[call.name]
+        shapes = ", ".join(
+            format_shape(find_output(self.values, reference).shape) for reference in sources
+        )
+        before = list(dict.fromkeys(self._before(call.name)))
+        inputs = [name for name in before if name in self.inputs]
+        layers = [name for name in before if name not in self.inputs]
+        given = " and ".join(
+            format_shape(self.inputs[name].shape)
+            if len(inputs) == 1
+            else f"{name} {format_shape(self.inputs[name].shape)}"
+            for name in inputs
+        )
+        was = "The input was" if len(inputs) == 1 else "The inputs were"
+        came_before = f"; {', '.join(layers)} came before" if layers else ""
+        return (
+            f"{type(layer).__name__} cannot take {shapes}: {_shape_reason(layer, error)} "
+            f"{was} {given}{came_before}."
+        )
+
+    def _before(self, name: str) -> Iterable[str]:
+        """Returns all that a call is made of, in the order of the wiring."""
+        needed: set[str] = set()
+        pending = [name]
+        while pending:
+            for reference in self._sources.get(pending.pop(), ()):
+                if reference.name not in needed:
+                    needed.add(reference.name)
+                    pending.append(reference.name)
+        return [known for known in self.values if known in needed]
+
+
+def _build_layer(call: LayerCall) -> keras.layers.Layer:
+    """Returns the layer of a call.
+
+    Raises:
+        ConfigError: If Keras refuses its arguments.
+    """
+    spec = {key: value for key, value in call.spec.items() if key not in WIRING_KEYS}
+    if str(spec.get("type", "")).startswith(APPLICATION):
+        layer = build_object(call.path, "applications", spec, name=call.layer)
+    else:
+        layer = build_object(call.path, "layers", spec, name=call.layer)
+    if call.trainable is not None:
+        layer.trainable = call.trainable
+    return layer
 
 
 def _shape_reason(layer: keras.layers.Layer, error: Exception) -> str:
@@ -143,3 +251,9 @@ def _shape_reason(layer: keras.layers.Layer, error: Exception) -> str:
     if window is not None and any(text in str(error) for text in _TOO_SMALL):
         return f"the window {window} is larger than the input."
     return keras_reason(error)
+
+
+def iterate_layers(model: BuiltModel) -> Iterator[tuple[LayerCall, keras.layers.Layer, Any]]:
+    """Yields each call, its layer, and the symbol of what it gives."""
+    for call in model.calls:
+        yield call, model.layers[call.layer], model.symbols[call.name]

@@ -1,82 +1,128 @@
-"""Which Keras classes a configuration can name, and the arguments each takes. No TensorFlow."""
+"""Which Keras objects a configuration can name, and the arguments each takes. No TensorFlow."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
-
-from models.problems import Problem, did_you_mean, expected, nearest
+from typing import Any, Literal
 
 SIGNATURES_FILE = Path(__file__).with_name("signatures.json")
 
-Kind = Literal["layers", "optimizers", "losses", "metrics"]
+Kind = Literal[
+    "layers",
+    "applications",
+    "optimizers",
+    "schedules",
+    "losses",
+    "metrics",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "dtype_policies",
+]
 
-_NOUNS: dict[Kind, str] = {
+NOUNS: dict[Kind, str] = {
     "layers": "a layer",
+    "applications": "an application",
     "optimizers": "an optimizer",
+    "schedules": "a learning rate schedule",
     "losses": "a loss",
     "metrics": "a metric",
+    "initializers": "an initializer",
+    "regularizers": "a regularizer",
+    "constraints": "a constraint",
+    "activations": "an activation",
+    "dtype_policies": "a dtype policy",
+}
+
+DTYPES = (
+    "bfloat16", "bool", "complex128", "complex64", "float16", "float32", "float64", "int16",
+    "int32", "int64", "int8", "string", "uint16", "uint32", "uint64", "uint8",
+)  # fmt: skip
+
+# A layer's type may also name a whole model of keras.applications.
+APPLICATION = "applications."
+
+# Public classes that no configuration can declare, and why.
+UNDECLARABLE = {
+    "FlaxLayer": "it wraps a module of Flax, which runs on JAX.",
+    "InputLayer": "the inputs stand in model.inputs.",
+    "JaxLayer": "it wraps a function of JAX.",
+    "Lambda": "it takes a function; write a layer of your own and name it by class.",
+    "TorchModuleWrapper": "it wraps a module of PyTorch.",
+    "Wrapper": "it is abstract; name a wrapper such as TimeDistributed.",
+    "MeanMetricWrapper": "it takes a function; write a metric of your own and name it by class.",
 }
 
 
-@cache
-def _signatures() -> dict[str, dict[str, dict[str, bool]]]:
-    loaded: dict[str, dict[str, dict[str, bool]]] = json.loads(
-        SIGNATURES_FILE.read_text(encoding="utf-8")
-    )
-    return loaded
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a Keras object.
 
-
-def names_of(kind: Kind) -> list[str]:
-    """Returns the names of the public Keras classes of `kind`, sorted."""
-    return list(_signatures()[kind])
-
-
-def check_call(path: str, kind: Kind, spec: object, *, named: bool = False) -> list[Problem]:
-    """Returns what is wrong with a mapping of a ``type`` and its Keras arguments.
-
-    Args:
-        path: The place of `spec` in the configuration.
-        kind: The module of Keras that ``type`` is looked up in.
-        spec: What stands there.
-        named: Whether the key that `spec` stands under is its name, so that it takes no ``name``.
+    Attributes:
+        types: The YAML types it may have (``integer``, ``list``, ...); empty where any may be.
+        required: Whether it has no default.
+        default: Its default, None also where YAML cannot write it.
+        choices: The texts it may be; empty where that is not known.
+        kind: What it declares, if it is a name or a mapping of its own.
     """
-    noun = _NOUNS[kind]
-    if not isinstance(spec, Mapping):
-        return [expected(path, f"a mapping with the type of {noun}", spec)]
-    names = names_of(kind)
-    if "type" not in spec:
-        return [expected(f"{path}.type", noun, None, f"Name a class of keras.{kind}.")]
-    class_name = spec["type"]
-    if class_name not in names:
-        return [expected(f"{path}.type", noun, class_name, did_you_mean(class_name, names))]
-    arguments = _signatures()[kind][class_name]
-    problems = [
-        Problem(path, _unknown_argument(class_name, argument, list(arguments)))
-        for argument in spec
-        if argument != "type" and argument not in arguments
-    ]
-    if named and "name" in spec:
-        problems.append(Problem(f"{path}.name", "the key is the name; remove this argument."))
-    problems += [
-        Problem(path, f"{class_name} needs the argument {argument!r}.")
-        for argument, required in arguments.items()
-        if required and argument not in spec
-    ]
-    for argument, value in spec.items():
-        if is_nested(value):
-            problems += check_call(f"{path}.{argument}", "layers", value)
-    return problems
+
+    types: Sequence[str] = ()
+    required: bool = False
+    default: Any = None
+    choices: Sequence[str] = ()
+    kind: Kind | None = None
 
 
-def is_nested(value: object) -> bool:
-    """Returns whether an argument's value declares a layer of its own, as a wrapper takes one."""
-    return isinstance(value, Mapping) and "type" in value
+@dataclass(frozen=True)
+class Signature:
+    """What a Keras class or function takes.
+
+    Attributes:
+        doc: The first line of its documentation.
+        arguments: The arguments by name, in order.
+        call: For a layer, the tensors that its call takes by name; ``*`` where it takes others too.
+        is_open: Whether it may take arguments that are not known here.
+    """
+
+    doc: str
+    arguments: Mapping[str, Argument]
+    call: Sequence[str] = ()
+    is_open: bool = False
 
 
-def _unknown_argument(class_name: str, argument: str, known: list[str]) -> str:
-    near = nearest(argument, known)
-    if near is not None:
-        return f"{class_name} has no argument {argument!r}; did you mean {near!r}?"
-    return f"{class_name} has no argument {argument!r}; it takes {', '.join(known)}."
+@cache
+def _read_file() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(SIGNATURES_FILE.read_text(encoding="utf-8"))
+    return read
+
+
+@cache
+def signature_of(kind: Kind, name: str) -> Signature:
+    """Returns the signature of a public class or function of Keras."""
+    if name.startswith(APPLICATION):
+        return signature_of("applications", name.removeprefix(APPLICATION))
+    described = _read_file()[kind][name]
+    arguments = {
+        argument: Argument(**values) for argument, values in described["arguments"].items()
+    }
+    return Signature(described["doc"], arguments, described.get("call", ()))
+
+
+@cache
+def names_of(kind: Kind) -> tuple[str, ...]:
+    """Returns what a mapping's ``type`` may be, sorted."""
+    names = [name for name in _read_file()[kind] if name not in UNDECLARABLE]
+    if kind == "layers":
+        names += [f"{APPLICATION}{name}" for name in _read_file()["applications"]]
+    return tuple(names)
+
+
+@cache
+def texts_of(kind: Kind) -> tuple[str, ...]:
+    """Returns what stands for an object of `kind` without arguments, such as ``he_normal``."""
+    if kind == "dtype_policies":
+        return (*DTYPES, "mixed_bfloat16", "mixed_float16")
+    return tuple(_read_file()["names"].get(kind, names_of(kind)))

@@ -1,56 +1,37 @@
 """What is wrong with a model's configuration, as far as can be told without TensorFlow."""
 
 import re
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
 
-from models.config import ModelConfig, TensorConfig
-from models.problems import Problem, did_you_mean, expected
-from models.registry import check_call
+from models.config import InputConfig, ModelConfig, TensorConfig
+from models.declarations import call_arguments, check_call
+from models.objectives import validate_objectives
+from models.problems import Problem, did_you_mean, expected, nearest
+from models.registry import DTYPES
+from models.wiring import NAME, NAMED_BY, WIRING_KEYS, LayerCall, read_wiring
 
-# What TensorFlow takes as the name of a scope.
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_NAMED_BY = "letters, digits and _"
-
-_LOSS_NAMES = ("loss", "batch_loss")
-
-DTYPES = (
-    "bfloat16", "bool", "complex128", "complex64", "float16", "float32", "float64", "int16",
-    "int32", "int64", "int8", "string", "uint16", "uint32", "uint64", "uint8",
-)  # fmt: skip
 
 
-def validate_model(config: ModelConfig, path: str = "model") -> list[Problem]:
-    """Returns every problem found in `config`, in the order of the file."""
+def validate_model(
+    config: ModelConfig, path: str = "model", trusted: Sequence[str] = ()
+) -> list[Problem]:
+    """Returns every problem found in `config`, in the order of the file.
+
+    Args:
+        config: The model.
+        path: Its place in the configuration.
+        trusted: Modules of the user's own that ``class`` may name.
+    """
     problems = []
     if not _MODEL_NAME.fullmatch(config.name):
-        problems.append(expected(f"{path}.name", f"a name of {_NAMED_BY}, - and .", config.name))
+        problems.append(expected(f"{path}.name", f"a name of {NAMED_BY}, - and .", config.name))
     problems += [*validate_tensors(config.inputs, f"{path}.inputs", "an input")]
-    if len(config.inputs) > 1:
-        what = "one input, as a stack of layers takes it"
-        problems.append(expected(f"{path}.inputs", what, list(config.inputs)))
-    if not config.layers:
+    if config.layers:
+        problems += _validate_layers(config, path, trusted)
+    else:
         problems.append(expected(f"{path}.layers", "at least one layer", config.layers))
-    problems += chain.from_iterable(
-        _validate_layer(f"{path}.layers.{name}", name, layer, config)
-        for name, layer in config.layers.items()
-    )
-    problems += _validate_outputs(config, path)
-    if config.loss is not None:
-        problems += check_call(f"{path}.loss", "losses", config.loss)
-    problems += chain.from_iterable(
-        check_call(f"{path}.metrics.{name}", "metrics", metric, named=True)
-        for name, metric in config.metrics.items()
-    )
-    for name in config.metrics:
-        if name in _LOSS_NAMES:
-            message = "the name is taken by the loss; choose another."
-            problems.append(Problem(f"{path}.metrics.{name}", message))
-        elif not NAME.fullmatch(str(name)):
-            what = f"a metric named by {_NAMED_BY}"
-            problems.append(expected(f"{path}.metrics.{name}", what, name))
-    return problems
+    return problems + validate_objectives(config, path, trusted)
 
 
 def validate_tensors(tensors: Mapping[str, TensorConfig], path: str, noun: str) -> list[Problem]:
@@ -66,7 +47,7 @@ def validate_tensors(tensors: Mapping[str, TensorConfig], path: str, noun: str) 
         problems.append(expected(path, f"at least {noun.replace('an ', 'one ')}", {}))
     for name, tensor in tensors.items():
         if not NAME.fullmatch(name):
-            problems.append(expected(f"{path}.{name}", f"{noun} named by {_NAMED_BY}", name))
+            problems.append(expected(f"{path}.{name}", f"{noun} named by {NAMED_BY}", name))
         if any(axis is not None and axis < 1 for axis in tensor.shape):
             what = "axes of 1 or more, or null where the length varies"
             problems.append(expected(f"{path}.{name}.shape", what, list(tensor.shape)))
@@ -74,26 +55,53 @@ def validate_tensors(tensors: Mapping[str, TensorConfig], path: str, noun: str) 
             hint = did_you_mean(tensor.dtype, DTYPES)
             what = "a dtype such as float32"
             problems.append(expected(f"{path}.{name}.dtype", what, tensor.dtype, hint))
+        batch_size = tensor.batch_size if isinstance(tensor, InputConfig) else None
+        if batch_size is not None and batch_size < 1:
+            what = "a number of 1 or more"
+            problems.append(expected(f"{path}.{name}.batch_size", what, batch_size))
     return problems
 
 
-def _validate_layer(path: str, name: str, layer: object, config: ModelConfig) -> list[Problem]:
-    if not NAME.fullmatch(str(name)):
-        return [expected(path, f"a layer named by {_NAMED_BY}", name)]
-    problems = []
-    if name in config.inputs:
-        problems.append(Problem(path, f"the name {name!r} is taken by an input; choose another."))
-    return problems + check_call(path, "layers", layer, named=True)
+def _validate_layers(config: ModelConfig, path: str, trusted: Sequence[str]) -> list[Problem]:
+    """Returns what is wrong with each layer, those in the order of the file, and their wiring."""
+    wiring = read_wiring(config, path)
+    by_layer: dict[str, list[Problem]] = {}
+    for place, spec in _layer_specs(f"{path}.layers", config.layers):
+        problems = check_call(
+            place, "layers", spec, named=True, ignored=WIRING_KEYS, trusted=trusted
+        )
+        by_layer.setdefault(place, []).extend(problems)
+    for problem in wiring.problems:
+        place = next((place for place in by_layer if _is_within(problem.path, place)), problem.path)
+        by_layer.setdefault(place, []).append(problem)
+    for call in wiring.calls:
+        if not by_layer.get(call.path):
+            by_layer.setdefault(call.path, []).extend(_check_call_arguments(call, trusted))
+    return list(dict.fromkeys(problem for found in by_layer.values() for problem in found))
 
 
-def _validate_outputs(config: ModelConfig, path: str) -> list[Problem]:
-    if not config.layers or config.outputs == list(config.layers)[-1]:
-        return []
-    names = list(config.layers)
-    if config.outputs not in config.layers:
-        hint = did_you_mean(config.outputs, names)
-        return [expected(f"{path}.outputs", "the name of a layer", config.outputs, hint)]
-    what = f"the last layer of the stack, {names[-1]!r}"
-    unused = ", ".join(names[names.index(config.outputs) + 1 :])
-    hint = f"Nothing would use {unused}."
-    return [expected(f"{path}.outputs", what, config.outputs, hint)]
+def _layer_specs(path: str, layers: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yields the place and the declaration of every layer, those within blocks too."""
+    for name, spec in layers.items():
+        if isinstance(spec, Mapping) and isinstance(spec.get("layers"), Mapping):
+            yield from _layer_specs(f"{path}.{name}.layers", spec["layers"])
+        elif isinstance(spec, Mapping) and "shared" not in spec and "layers" not in spec:
+            yield f"{path}.{name}", spec
+
+
+def _is_within(path: str, place: str) -> bool:
+    return path == place or path.startswith((f"{place}.", f"{place}["))
+
+
+def _check_call_arguments(call: LayerCall, trusted: Sequence[str]) -> Iterator[Problem]:
+    """Yields what `from` gives a layer that its call does not take."""
+    known = call_arguments(call.spec, trusted)
+    if "*" in known or not known:
+        return
+    for argument in call.sources:
+        if argument and argument not in known:
+            name = str(call.spec.get("type", call.spec.get("class")))
+            near = nearest(argument, known)
+            hint = f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}."
+            message = f"a call of {name} takes no {argument!r}; {hint}"
+            yield Problem(f"{call.path}.from.{argument}", message)

@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from models.problems import ConfigError, Problem, did_you_mean, expected
+from runner.arithmetic import ARITHMETIC
 from runner.config import SCHEMAS, ExperimentConfig
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -35,8 +36,10 @@ _OPEN_MAPPINGS = (
 
 
 def register() -> None:
-    """Registers the schemas and the resolver ``${project:path}`` with Hydra and OmegaConf."""
+    """Registers the schemas and the resolvers with Hydra and OmegaConf."""
     OmegaConf.register_new_resolver("project", lambda path: str(PROJECT / path), replace=True)
+    for name, resolve in ARITHMETIC.items():
+        OmegaConf.register_new_resolver(name, resolve, replace=True)
     schema = OmegaConf.structured(ExperimentConfig)
     for path in _OPEN_MAPPINGS:
         parent, _, key = path.rpartition(".")

@@ -31,9 +31,11 @@ class DataConfig:
     Attributes:
         name: The data's name; runs on the same data are listed under it.
         features: What the source gives as inputs, by name.
-        labels: What the source gives as targets, by name; empty where it has none.
-        classes: Number of classes of a classification label; null for other labels.
+        labels: What the source gives as targets, by name, the main one first; empty where it has
+            none.
+        classes: Number of classes of the first label; null where it is no class.
         batch_size: Examples a step.
+        drop_remainder: Whether to leave out the last batch of a pass where it is smaller.
         split: How the examples are divided.
     """
 
@@ -42,12 +44,18 @@ class DataConfig:
     labels: dict[str, TensorConfig] = field(default_factory=dict)
     classes: int | None = MISSING
     batch_size: int = MISSING
+    drop_remainder: bool = MISSING
     split: SplitConfig = field(default_factory=SplitConfig)
 
 
 @dataclass
 class DigitsDataConfig(DataConfig):
     """The handwritten digits that scikit-learn carries."""
+
+
+@dataclass
+class BreastCancerDataConfig(DataConfig):
+    """The measurements of tumours that scikit-learn carries."""
 
 
 @dataclass
@@ -91,8 +99,8 @@ class ForwardConfig(TaskConfig):
 
     Attributes:
         training: Whether layers such as Dropout behave as in training.
-        mask: For an input with time steps, a list of one boolean a step, true where the step is to
-            be used, the same for every example; null for none.
+        mask: For a model of one input with time steps, a list of one boolean a step, true where the
+            step is to be used, the same for every example; null for none.
     """
 
     training: bool = MISSING
@@ -197,8 +205,9 @@ class ExperimentConfig:
         session: Devices and threads.
         tracking: Where the run is logged.
         fetches: Name to what is fetched: a layer (its output), or a tensor such as
-            ``conv1/Relu:0``.
+            ``conv1/Relu:0``; mappings and lists of these may be nested.
         trace: Which step is traced.
+        trusted_modules: Modules of your own whose classes ``class`` may name.
     """
 
     seed: int = MISSING
@@ -208,13 +217,18 @@ class ExperimentConfig:
     optimizer: dict[str, Any] = field(default_factory=dict)
     session: SessionConfig = field(default_factory=SessionConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    fetches: dict[str, str] = field(default_factory=dict)
+    fetches: dict[str, Any] = field(default_factory=dict)
     trace: TraceConfig = field(default_factory=TraceConfig)
+    trusted_modules: list[str] = field(default_factory=list)
 
 
 # The kinds that a group's YAML files are of: `/schema_data_digits@_here_` in a defaults list.
 SCHEMAS: dict[str, dict[str, type]] = {
-    "data": {"digits": DigitsDataConfig, "random": RandomDataConfig},
+    "data": {
+        "breast_cancer": BreastCancerDataConfig,
+        "digits": DigitsDataConfig,
+        "random": RandomDataConfig,
+    },
     "task": {"train": TrainConfig, "forward": ForwardConfig},
     "tracking": {"sqlite": SqliteTrackingConfig, "off": OffTrackingConfig},
 }

@@ -51,7 +51,7 @@ class Reporter:
             table.add_column(column)
         table.add_column("parameters", justify="right")
         for layer in layers:
-            shape = format_shape(layer.output_shape)
+            shape = ", ".join(map(format_shape, layer.output_shapes))
             table.add_row(layer.name, layer.type, shape, f"{layer.parameters:,}")
             log.info("layer %s %s %s %d", layer.name, layer.type, shape, layer.parameters)
         total = sum(layer.parameters for layer in layers)

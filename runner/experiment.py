@@ -101,9 +101,10 @@ def _fit_dataset(dataset: Dataset, graph: ExperimentGraph) -> Dataset:
     """Returns `dataset` in the dtypes of the graph's placeholders, and with nothing else in it."""
 
     def fit(examples: Examples) -> Examples:
+        given = {**examples.features, **examples.labels}
         return Examples(
             features=fit_feeds(examples.features, graph.features, "model.inputs"),
-            labels={**examples.labels, **fit_feeds(examples.labels, graph.labels, "data.labels")},
+            labels={**examples.labels, **fit_feeds(given, graph.labels, "data.labels")},
             rows=examples.rows,
         )
 

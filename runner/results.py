@@ -11,18 +11,18 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One row of the layer table.
+    """One row of the layer table: a call of a layer.
 
     Attributes:
-        name: The layer's name.
-        type: Its Keras class.
-        output_shape: (batch, ...), None where it varies.
-        parameters: Number of weights, trained or not.
+        name: The call's name.
+        type: The layer's Keras class.
+        output_shapes: (batch, ...) of each output, None where an axis varies.
+        parameters: Number of weights, trained or not; 0 for a further call of a shared layer.
     """
 
     name: str
     type: str
-    output_shape: tuple[int | None, ...]
+    output_shapes: tuple[tuple[int | None, ...], ...]
     parameters: int
 
 

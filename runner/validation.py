@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.config import TensorConfig
+from models.declarations import check_call
+from models.objectives import validate_labels
 from models.problems import ConfigError, Problem, did_you_mean, expected
-from models.registry import check_call
-from models.validation import DTYPES, validate_model, validate_tensors
+from models.registry import DTYPES
+from models.validation import validate_model, validate_tensors
+from models.wiring import Wiring, parse_reference, read_wiring
 from runner.config import (
     SCHEMAS,
     DataConfig,
@@ -20,6 +23,7 @@ from runner.config import (
     TrackingConfig,
     TrainConfig,
 )
+from runner.fetches import flatten_fetches
 
 _DEVICE = re.compile(r"(/job:\w+)?(/replica:\d+)?(/task:\d+)?/(device:)?(CPU|GPU|TPU)(:\d+)?", re.I)
 # Names in the file of fetched arrays, and those of numpy.savez's own arguments.
@@ -35,11 +39,12 @@ def validate(config: ExperimentConfig) -> None:
     """
     problems = [
         *_at_least("seed", config.seed, 0),
-        *validate_model(config.model),
+        *validate_model(config.model, trusted=config.trusted_modules),
         *_validate_data(config.data),
         *_validate_feeds(config),
+        *_validate_batch_size(config),
         *_validate_task(config),
-        *check_call("optimizer", "optimizers", config.optimizer),
+        *check_call("optimizer", "optimizers", config.optimizer, trusted=config.trusted_modules),
         *_validate_session(config.session),
         *_validate_tracking(config.tracking),
         *_validate_fetches(config),
@@ -103,6 +108,24 @@ def _validate_feeds(config: ExperimentConfig) -> Iterator[Problem]:
             yield Problem(f"data.labels.{name}", message)
 
 
+def _validate_batch_size(config: ExperimentConfig) -> Iterator[Problem]:
+    """Yields what gives an input another number of examples than the only one it takes."""
+    data, task = config.data, config.task
+    for name, tensor in config.model.inputs.items():
+        size = tensor.batch_size
+        if size is None:
+            continue
+        place = f"model.inputs.{name}.batch_size"
+        if task.examples != size:
+            yield expected("task.examples", f"{size}, as {place} is", task.examples)
+        if isinstance(task, TrainConfig):
+            if data.batch_size != size:
+                yield expected("data.batch_size", f"{size}, as {place} is", data.batch_size)
+            if not data.drop_remainder:
+                hint = f"A last batch of fewer than {size} examples does not fit."
+                yield expected("data.drop_remainder", "true", False, hint)
+
+
 def _validate_random(path: str, tensor: TensorConfig) -> Iterator[Problem]:
     if None in tensor.shape:
         what = "whole numbers, since data=random draws arrays of this shape"
@@ -141,11 +164,8 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
     yield from _at_least("task.examples", task.examples, 1)
     if isinstance(task, TrainConfig):
         yield from _at_least("task.epochs", task.epochs, 1)
-        if config.model.loss is None:
-            yield expected("model.loss", "a loss, which task=train needs", None)
-        if len(config.data.labels) != 1:
-            labels = list(config.data.labels)
-            yield expected("data.labels", "one label for the model's output", labels)
+        features = list(config.model.inputs) + list(config.data.features)
+        yield from validate_labels(config.model, list(config.data.labels), features)
         if config.data.split.test == 0:
             yield expected("data.split.test", "a share above 0 to evaluate on", 0.0)
     if isinstance(task, ForwardConfig) and task.mask is not None:
@@ -153,6 +173,10 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
 
 
 def _validate_mask(config: ExperimentConfig, mask: list[bool]) -> Iterator[Problem]:
+    if len(config.model.inputs) > 1:
+        what = "null for a model of several inputs; declare the mask as one of them"
+        yield expected("task.mask", what, list(mask))
+        return
     for name, tensor in config.model.inputs.items():
         steps = tensor.shape[0] if tensor.shape else 0
         if steps is not None and steps != len(mask):
@@ -190,12 +214,21 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
 
 
 def _validate_fetches(config: ExperimentConfig) -> Iterator[Problem]:
-    for name, fetched in config.fetches.items():
+    wiring = read_wiring(config.model)
+    for name, fetched in flatten_fetches(config.fetches).items():
+        path = f"fetches.{name}"
+        what = "the name of a layer, or of a tensor such as 'conv1/Relu:0'"
         if name in _TAKEN_FETCHES:
-            yield Problem(f"fetches.{name}", f"the name {name!r} is taken; choose another.")
-        is_tensor_name = ":" in fetched or "/" in fetched
-        is_known = fetched in config.model.layers or fetched == config.model.outputs
-        if not is_known and not is_tensor_name:
-            hint = did_you_mean(fetched, list(config.model.layers))
-            what = "the name of a layer, or of a tensor such as 'conv1/Relu:0'"
-            yield expected(f"fetches.{name}", what, fetched, hint)
+            yield Problem(path, f"the name {name!r} is taken; choose another.")
+        if not isinstance(fetched, str):
+            yield expected(path, what, fetched)
+        elif not _is_fetchable(fetched, wiring):
+            yield expected(path, what, fetched, did_you_mean(fetched, list(wiring.names)))
+
+
+def _is_fetchable(fetched: str, wiring: Wiring) -> bool:
+    """Returns whether something can be of that name, as far as can be told without the graph."""
+    if ":" in fetched or "/" in fetched or wiring.problems:
+        return True
+    reference = parse_reference(fetched)
+    return reference is not None and reference.name in wiring.names

@@ -42,9 +42,20 @@ class Dataset:
     test: Examples
 
 
-def iterate_batches(examples: Examples, batch_size: int) -> Iterator[Examples]:
-    """Yields consecutive batches of `examples`, the last one as small as it comes."""
-    for start in range(0, len(examples), batch_size):
+def count_batches(examples: Examples, batch_size: int, *, drop_remainder: bool = False) -> int:
+    """Returns how many batches ``iterate_batches`` yields."""
+    return len(examples) // batch_size if drop_remainder else -(-len(examples) // batch_size)
+
+
+def iterate_batches(
+    examples: Examples, batch_size: int, *, drop_remainder: bool = False
+) -> Iterator[Examples]:
+    """Yields consecutive batches of `examples`.
+
+    The last one is as small as it comes, or left out with `drop_remainder` where it is smaller.
+    """
+    for index in range(count_batches(examples, batch_size, drop_remainder=drop_remainder)):
+        start = index * batch_size
         yield examples.take(slice(start, start + batch_size))
 
 

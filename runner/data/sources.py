@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 
 from models.config import TensorConfig
-from runner.config import DataConfig, DigitsDataConfig, RandomDataConfig
+from runner.config import (
+    BreastCancerDataConfig,
+    DataConfig,
+    DigitsDataConfig,
+    RandomDataConfig,
+)
+from runner.data.breast_cancer import read_breast_cancer
 from runner.data.digits import read_digits
 from runner.data.examples import Dataset
 from runner.data.random import draw_random
@@ -19,6 +25,8 @@ def load_dataset(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: i
         seed: Seeds the splits and random examples.
     """
     match config:
+        case BreastCancerDataConfig():
+            examples = read_breast_cancer()
         case DigitsDataConfig():
             examples = read_digits()
         case RandomDataConfig():

@@ -11,7 +11,7 @@ from runner.data.examples import Dataset, Examples
 def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset:
     """Returns the splits that `config` declares, drawn from `seed`.
 
-    Where the label is a class, each split keeps the shares of the classes.
+    Where the first label is a class, each split keeps the shares of the classes.
 
     Raises:
         ConfigError: If a split would be empty, or a class is too rare to be in each split.
@@ -43,7 +43,7 @@ def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset
 
 
 def _strata(examples: Examples, config: DataConfig) -> np.ndarray | None:
-    if config.classes is None or len(examples.labels) != 1:
+    if config.classes is None or not examples.labels:
         return None
-    (labels,) = examples.labels.values()
+    labels = next(iter(examples.labels.values()))
     return labels if labels.ndim == 1 else None

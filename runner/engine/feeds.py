@@ -1,15 +1,44 @@
 """Holds the arrays to feed to the placeholders they are fed to."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
+from models.config import InputConfig, TensorConfig
 from models.problems import ConfigError, Problem, expected
+
+Placeholder: TypeAlias = tf.Tensor | tf.SparseTensor
+
+
+def open_placeholder(name: str, tensor: TensorConfig) -> Placeholder:
+    """Returns a placeholder of the declared shape, its batch axis in front."""
+    if not isinstance(tensor, InputConfig):
+        return tf.compat.v1.placeholder(tensor.dtype, [None, *tensor.shape], name=name)
+    shape = [tensor.batch_size, *tensor.shape]
+    if tensor.sparse:
+        return tf.compat.v1.sparse_placeholder(tensor.dtype, shape, name=name)
+    return tf.compat.v1.placeholder(tensor.dtype, shape, name=name)
+
+
+def feed_tensors(placeholder: Placeholder) -> list[tf.Tensor]:
+    """Returns the dense tensors that a placeholder is fed by."""
+    if isinstance(placeholder, tf.SparseTensor):
+        return [placeholder.indices, placeholder.values, placeholder.dense_shape]
+    return [placeholder]
+
+
+def feed_values(placeholder: Placeholder, array: np.ndarray) -> list[np.ndarray]:
+    """Returns a value for each of ``feed_tensors``; a sparse one holds what is not zero."""
+    if isinstance(placeholder, tf.SparseTensor):
+        indices = np.argwhere(array)
+        return [indices, array[tuple(indices.T)], np.asarray(array.shape, np.int64)]
+    return [array]
 
 
 def fit_feeds(
-    arrays: Mapping[str, np.ndarray], placeholders: Mapping[str, tf.Tensor], path: str
+    arrays: Mapping[str, np.ndarray], placeholders: Mapping[str, Placeholder], path: str
 ) -> dict[str, np.ndarray]:
     """Returns the arrays for `placeholders`, each in its placeholder's dtype.
 

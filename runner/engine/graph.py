@@ -1,15 +1,18 @@
 """Traces an experiment into one ``tf.Graph``: placeholders, model, steps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from models.config import TensorConfig
-from models.factory import build_model, build_object, call_layers
+from models.factory import BuiltModel, build_model, iterate_layers
+from models.objectives import Objectives, read_objectives
+from models.objects import build_object
 from models.problems import ConfigError, expected
 from runner.config import ExperimentConfig, ForwardConfig, TrainConfig
+from runner.engine.feeds import Placeholder, open_placeholder
 from runner.engine.fetches import resolve_fetches
 from runner.engine.steps import Step, TrainingSteps, trace_function, trace_training
 from runner.results import LayerSummary
@@ -21,7 +24,7 @@ class ExperimentGraph:
 
     Attributes:
         graph: The graph, of which nothing can be changed.
-        model: The Keras model; its variables live in `graph`.
+        model: The model; its variables live in `graph`.
         layers: The table of the model's layers.
         initialize: The operation that gives every variable its initial value.
         features: The placeholders of the model's inputs, by name.
@@ -31,11 +34,11 @@ class ExperimentGraph:
     """
 
     graph: tf.Graph
-    model: keras.Model
+    model: BuiltModel
     layers: tuple[LayerSummary, ...]
     initialize: tf.Operation
-    features: Mapping[str, tf.Tensor]
-    labels: Mapping[str, tf.Tensor]
+    features: Mapping[str, Placeholder]
+    labels: Mapping[str, Placeholder]
     predict: Step
     training: TrainingSteps | None
 
@@ -58,13 +61,12 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
         with tf.name_scope("variables"):
             model = build_model(config.model)
         predict = _trace_predict(config, model, features)
-        labels: dict[str, tf.Tensor] = {}
+        labels: dict[str, Placeholder] = {}
         training = None
         if isinstance(config.task, TrainConfig):
-            labels = {
-                name: open_placeholder(name, tensor) for name, tensor in config.data.labels.items()
-            }
-            training = _trace_training(config, model, features, labels)
+            objectives = read_objectives(config.model, list(config.data.labels))
+            labels = _open_labels(config, objectives, features)
+            training = _trace_training(config, model, objectives, features, labels)
         initialize = tf.group(
             tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()
         )
@@ -81,13 +83,20 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
     )
 
 
-def open_placeholder(name: str, tensor: TensorConfig) -> tf.Tensor:
-    """Returns a placeholder of the declared shape, with a batch axis of any length in front."""
-    return tf.compat.v1.placeholder(tensor.dtype, [None, *tensor.shape], name=name)
+def _open_labels(
+    config: ExperimentConfig, objectives: Objectives, features: Mapping[str, Placeholder]
+) -> dict[str, Placeholder]:
+    """Returns a placeholder for each label that is compared with and is not fed as a feature."""
+    declared = {**config.data.features, **config.data.labels}
+    return {
+        name: open_placeholder(name, declared[name])
+        for name in objectives.labels
+        if name not in features
+    }
 
 
 def _trace_predict(
-    config: ExperimentConfig, model: keras.Model, features: Mapping[str, tf.Tensor]
+    config: ExperimentConfig, model: BuiltModel, features: Mapping[str, Placeholder]
 ) -> Step:
     task = config.task
     is_training = isinstance(task, ForwardConfig) and task.training
@@ -95,21 +104,25 @@ def _trace_predict(
     if isinstance(task, ForwardConfig) and task.mask is not None:
         mask = _repeat_mask(task.mask, model, features)
 
-    def call(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return call_layers(model, features, training=is_training, mask=mask)
+    def call(features: Mapping[str, Placeholder]) -> dict[str, Any]:
+        if mask is not None:
+            (feature,) = features.values()
+            feature._keras_mask = mask
+        return model.call_layers(features, training=is_training)
 
     # Only in training do layers assign to variables, which only a function is sure to run; outside
     # of one, every tensor has a name.
-    outputs = trace_function(call, features) if is_training else call(features)
-    fetches = resolve_fetches(config.fetches, outputs, tf.compat.v1.get_default_graph())
+    values = trace_function(call, features) if is_training else call(features)
+    graph = tf.compat.v1.get_default_graph()
+    fetches = resolve_fetches(config.fetches, model.names, values, graph)
     return Step(name="predict", feeds=features, fetches=fetches)
 
 
 def _repeat_mask(
-    mask: list[bool], model: keras.Model, features: Mapping[str, tf.Tensor]
+    mask: list[bool], model: BuiltModel, features: Mapping[str, Placeholder]
 ) -> tf.Tensor:
     (feature,) = features.values()
-    first = model.layers[1]
+    first = model.layers[model.calls[0].layer]
     if not first.supports_masking:
         what = f"null, since {first.name} ({type(first).__name__}) takes no mask"
         raise ConfigError([expected("task.mask", what, mask)])
@@ -118,29 +131,30 @@ def _repeat_mask(
 
 def _trace_training(
     config: ExperimentConfig,
-    model: keras.Model,
-    features: Mapping[str, tf.Tensor],
-    labels: Mapping[str, tf.Tensor],
+    model: BuiltModel,
+    objectives: Objectives,
+    features: Mapping[str, Placeholder],
+    labels: Mapping[str, Placeholder],
 ) -> TrainingSteps:
-    if not model.trainable_variables:
+    variables = model.keras_model.trainable_variables
+    if not variables:
         what = "a layer with weights to train"
         raise ConfigError([expected("model.layers", what, list(config.model.layers))])
     with tf.name_scope("variables"):
         optimizer = build_object("optimizer", "optimizers", config.optimizer)
-        optimizer.build(model.trainable_variables)
+        optimizer.build(variables)
     return trace_training(
-        model=model, optimizer=optimizer, config=config.model, features=features, labels=labels
+        model=model, optimizer=optimizer, objectives=objectives, features=features, labels=labels
     )
 
 
-def _summarize_layers(model: keras.Model) -> list[LayerSummary]:
-    return [
-        LayerSummary(
-            name=layer.name,
+def _summarize_layers(model: BuiltModel) -> Iterator[LayerSummary]:
+    seen: set[str] = set()
+    for call, layer, symbol in iterate_layers(model):
+        yield LayerSummary(
+            name=call.name,
             type=type(layer).__name__,
-            output_shape=tuple(layer.output.shape),
-            parameters=layer.count_params(),
+            output_shapes=tuple(tuple(output.shape) for output in keras.tree.flatten(symbol)),
+            parameters=0 if call.layer in seen else layer.count_params(),
         )
-        for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer)
-    ]
+        seen.add(call.layer)

@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import config_pb2
 from models.problems import ConfigError, Problem
 from runner.config import SessionConfig
 from runner.engine.errors import StepError
+from runner.engine.feeds import feed_tensors, feed_values
 from runner.engine.graph import ExperimentGraph
 from runner.engine.steps import Step
 
@@ -49,7 +50,6 @@ class StepCallable:
         self._session = session
         self._step = step
         self._fetch_names = tuple(step.fetches)
-        self._feed_names = tuple(step.feeds)
         self._call = self._prepare(config_pb2.RunOptions.NO_TRACE)
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -76,16 +76,27 @@ class StepCallable:
         self, call: Callable[..., list[Any]], arrays: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         try:
-            values = call(*[arrays[name] for name in self._feed_names])
+            values = call(*self._values(arrays))
         except tf.errors.OpError as error:
             kind = type(error).__name__
             reason = error.message.partition("\n\t [[")[0]
             raise StepError(f"step {self._step.name!r}: {kind}: {reason}") from error
         return dict(zip(self._fetch_names, values, strict=True))
 
+    def _values(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        return [
+            value
+            for name, placeholder in self._step.feeds.items()
+            for value in feed_values(placeholder, arrays[name])
+        ]
+
     def _prepare(self, trace_level: int) -> Callable[..., list[Any]]:
         options = config_pb2.CallableOptions()
-        options.feed.extend(tensor.name for tensor in self._step.feeds.values())
+        options.feed.extend(
+            tensor.name
+            for placeholder in self._step.feeds.values()
+            for tensor in feed_tensors(placeholder)
+        )
         options.fetch.extend(tensor.name for tensor in self._step.fetches.values())
         options.run_options.trace_level = trace_level
         made: Callable[..., list[Any]] = self._session._make_callable_from_options(options)

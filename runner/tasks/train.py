@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from models.objectives import BATCH_LOSS
 from runner.config import ExperimentConfig, TrainConfig
-from runner.data.examples import Dataset, Examples, iterate_batches, shuffle_epoch
+from runner.data.examples import Dataset, Examples, count_batches, iterate_batches, shuffle_epoch
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
-from runner.engine.steps import BATCH_LOSS, TrainingSteps
+from runner.engine.steps import TrainingSteps
 from runner.results import Metrics, Result, SplitResult, Started, StepResult
 from runner.tasks.forward import fetch_examples
 from runner.tasks.trace import trace_step
@@ -47,13 +48,16 @@ class _Trainer:
         self._evaluate = session.callable(steps.evaluate)
         self._reset = session.callable(steps.reset)
         self._batch_size = config.data.batch_size
+        self._drop_remainder = config.data.drop_remainder
         self._seed = config.seed
         self._trace_at = config.trace.step
         self._step = 0
 
     def fit(self, dataset: Dataset, epochs: int) -> Iterator[Result]:
         """Yields the results of `epochs` passes, validated after each where there is data to."""
-        steps_per_epoch = -(-len(dataset.train) // self._batch_size)
+        steps_per_epoch = count_batches(
+            dataset.train, self._batch_size, drop_remainder=self._drop_remainder
+        )
         if self._trace_at is not None:
             self._trace_at = min(self._trace_at, epochs * steps_per_epoch)
         yield Started(
@@ -69,7 +73,7 @@ class _Trainer:
         """Yields the metrics over `examples`; nothing where there are none."""
         self._reset({})
         values: dict[str, float] = {}
-        for batch in iterate_batches(examples, self._batch_size):
+        for batch in self._batches(examples):
             values = self._evaluate({**batch.features, **batch.labels})
         if values:
             yield SplitResult(
@@ -79,10 +83,13 @@ class _Trainer:
                 metrics=_metrics(values),
             )
 
+    def _batches(self, examples: Examples) -> Iterator[Examples]:
+        return iterate_batches(examples, self._batch_size, drop_remainder=self._drop_remainder)
+
     def _fit_epoch(self, examples: Examples, epoch: int) -> Iterator[Result]:
         self._reset({})
         shuffled = shuffle_epoch(examples, self._seed, epoch)
-        for batch in iterate_batches(shuffled, self._batch_size):
+        for batch in self._batches(shuffled):
             self._step += 1
             arrays = {**batch.features, **batch.labels}
             if self._step == self._trace_at:

@@ -5,18 +5,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.config import ModelConfig, TensorConfig
-from models.factory import build_model, call_layers
+from models.config import InputConfig, ModelConfig
+from models.factory import build_model as build_whole
 from models.problems import ConfigError
 
 
 def declare(layers, shape=(8, 8, 1), dtype="float32"):
     return ModelConfig(
         name="stack",
-        inputs={"image": TensorConfig(shape=list(shape), dtype=dtype)},
+        inputs={"image": InputConfig(shape=list(shape), dtype=dtype)},
         layers=layers,
         outputs=list(layers)[-1],
     )
+
+
+def build_model(config):
+    return build_whole(config).keras_model
 
 
 CONV = {"type": "Conv2D", "filters": 4, "kernel_size": 3, "activation": "relu"}

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from models.registry import SIGNATURES_FILE, check_call
+from models.declarations import check_call
+from models.registry import SIGNATURES_FILE
 from models.signatures import read_signatures
 
 

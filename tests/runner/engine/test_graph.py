@@ -13,7 +13,9 @@ IMAGES = np.random.default_rng(3).random((4, 8, 8, 1), np.float32)
 
 def read_weights(config):
     with open_experiment(config) as (graph, session):
-        return session.read({weight.path: weight.value for weight in graph.model.weights})
+        return session.read(
+            {weight.path: weight.value for weight in graph.model.keras_model.weights}
+        )
 
 
 def test_placeholders_have_the_declared_names_shapes_and_dtypes(compose):
@@ -44,7 +46,7 @@ def test_the_layer_table_counts_as_keras_does(compose):
     assert [layer.name for layer in graph.layers][:3] == ["conv1", "norm1", "pool1"]
     # 3 * 3 * 1 * 32 weights and 32 biases; gamma, beta, mean and variance of 32 channels.
     assert [layer.parameters for layer in graph.layers][:3] == [320, 128, 0]
-    assert [layer.output_shape for layer in graph.layers][:3] == [
+    assert [layer.output_shapes[0] for layer in graph.layers][:3] == [
         (None, 8, 8, 32),
         (None, 8, 8, 32),
         (None, 4, 4, 32),
@@ -67,7 +69,7 @@ def test_fetches_are_layers_or_tensors(compose):
     )
     with open_experiment(config) as (graph, session):
         fetched = session.callable(graph.predict)({"image": IMAGES})
-        dense1 = graph.model.get_layer("dense1")
+        dense1 = graph.model.keras_model.get_layer("dense1")
         weights = session.read({"kernel": dense1.kernel.value, "bias": dense1.bias.value})
     product = IMAGES.reshape(4, 64) @ weights["kernel"]
     np.testing.assert_allclose(fetched["product"], product, rtol=1e-5, atol=1e-6)
@@ -108,7 +110,7 @@ def test_going_forward_in_training_drops_units(compose):
 def test_going_forward_in_training_runs_the_layers_assignments(compose):
     config = compose("task=forward", "task.training=true")
     with open_experiment(config) as (graph, session):
-        mean = {"mean": graph.model.get_layer("norm1").moving_mean.value}
+        mean = {"mean": graph.model.keras_model.get_layer("norm1").moving_mean.value}
         before = session.read(mean)["mean"]
         predict = session.callable(graph.predict)
         first, second = (predict({"image": IMAGES})["outputs"] for _ in range(2))
@@ -137,7 +139,9 @@ def test_a_mask_reaches_the_layer_that_takes_it(compose):
     steps = np.random.default_rng(1).random((2, 5, 3), np.float32)
     with open_experiment(config) as (graph, session):
         fetched = session.callable(graph.predict)({"image": steps})["outputs"]
-        weights = session.read({weight.path: weight.value for weight in graph.model.weights})
+        weights = session.read(
+            {weight.path: weight.value for weight in graph.model.keras_model.weights}
+        )
     eager = keras.layers.LSTM(4)
     eager.build((None, 5, 3))
     eager.set_weights(list(weights.values()))

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.factory import build_model, build_object
+from models.factory import build_model
+from models.objects import build_object
 from models.problems import ConfigError
 from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
@@ -60,7 +61,7 @@ def digit_batches(config):
 def train_in_session(config, batches):
     """Returns each step's loss, and the weights by path before and after."""
     with open_experiment(config) as (graph, session):
-        weights = {weight.path: weight.value for weight in graph.model.weights}
+        weights = {weight.path: weight.value for weight in graph.model.keras_model.weights}
         initial = session.read(weights)
         train = session.callable(graph.training.train)
         losses = [train({"image": x, "digit": y})[BATCH_LOSS] for x, y in batches]
@@ -117,7 +118,7 @@ def test_training_equals_eager_keras_where(compose, overrides):
     batches = digit_batches(config)[:12]
     losses, initial, final = train_in_session(config, batches)
 
-    eager = build_model(config.model)
+    eager = build_model(config.model).keras_model
     eager.set_weights(list(initial.values()))
     eager.compile(
         build_object("optimizer", "optimizers", config.optimizer),
@@ -138,7 +139,9 @@ def test_regularization_is_part_of_the_loss(compose, dtype):
     image, digit = digit_batches(config)[0]
 
     with open_experiment(config) as (graph, session):
-        kernel = session.read({"kernel": graph.model.get_layer("dense1").kernel.value})["kernel"]
+        kernel = session.read({"kernel": graph.model.keras_model.get_layer("dense1").kernel.value})[
+            "kernel"
+        ]
         values = session.callable(graph.training.evaluate)({"image": image, "digit": digit})
         logits = session.callable(graph.predict)({"image": image})["outputs"]
 
@@ -190,11 +193,14 @@ def test_batch_normalization_statistics_move_as_keras_documents(compose):
     image, digit = digit_batches(config)[0]
 
     with open_experiment(config) as (graph, session):
-        norm = graph.model.get_layer("norm1")
+        norm = graph.model.keras_model.get_layer("norm1")
         statistics = {"mean": norm.moving_mean.value, "variance": norm.moving_variance.value}
         before = session.read(statistics)
         # conv1's output at the initial weights, which the step sees before its update.
-        weights = {weight.path: weight.value for weight in graph.model.get_layer("conv1").weights}
+        weights = {
+            weight.path: weight.value
+            for weight in graph.model.keras_model.get_layer("conv1").weights
+        }
         conv1 = keras.layers.Conv2D(32, 3, padding="same", activation="relu")
         conv1.build((None, 8, 8, 1))
         conv1.set_weights(list(session.read(weights).values()))
@@ -214,7 +220,9 @@ def test_evaluation_leaves_weights_and_statistics_alone(compose):
     image, digit = digit_batches(config)[0]
 
     with open_experiment(config) as (graph, session):
-        variables = {variable.path: variable.value for variable in graph.model.variables}
+        variables = {
+            variable.path: variable.value for variable in graph.model.keras_model.variables
+        }
         before = session.read(variables)
         session.callable(graph.training.evaluate)({"image": image, "digit": digit})
         after = session.read(variables)

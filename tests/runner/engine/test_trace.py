@@ -13,7 +13,7 @@ def test_a_trace_sees_inside_the_training_step_and_counts_as_a_step(compose):
     images = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
     arrays = {"image": images, "digit": np.arange(4)}
     with open_experiment(config) as (graph, session):
-        norm = graph.model.get_layer("norm1")
+        norm = graph.model.keras_model.get_layer("norm1")
         train = session.callable(graph.training.train)
         before = session.read({"mean": norm.moving_mean.value})["mean"]
         values, metadata = train.trace(arrays)
