@@ -178,7 +178,8 @@ class _Builder:
             self.values[call.name] = _apply(layer, call, self.values)
         except _REFUSALS as error:
             message = self._shape_message(layer, call, error)
-            raise ConfigError([Problem(call.path, message)]) from error
+            problem = Problem(call.path, message, self._shapes_before(call.name))
+            raise ConfigError([problem]) from error
 
     def take(self, reference: Reference, path: str) -> Any:
         """Returns the one symbol that `reference` refers to, None where it was refused before."""
@@ -218,6 +219,12 @@ class _Builder:
             f"{was} {given}{came_before}."
         )
 
+    def _shapes_before(self, name: str) -> tuple[str, ...]:
+        """Returns a line a call that came before, with the shapes it gave."""
+        before = list(self._before(name))
+        width = max(map(len, before), default=0)
+        return tuple(f"{known:{width}}  {_format_symbol(self.values[known])}" for known in before)
+
     def _before(self, name: str) -> Iterable[str]:
         """Returns all that a call is made of, in the order of the wiring."""
         needed: set[str] = set()
@@ -228,6 +235,10 @@ class _Builder:
                     needed.add(reference.name)
                     pending.append(reference.name)
         return [known for known in self.values if known in needed]
+
+
+def _format_symbol(symbol: Any) -> str:
+    return ", ".join(format_shape(output.shape) for output in keras.tree.flatten(symbol))
 
 
 def _build_layer(call: LayerCall) -> keras.layers.Layer:

@@ -12,10 +12,12 @@ class Problem:
     Attributes:
         path: The dotted place in the configuration, such as ``model.layers.conv1``.
         message: What was expected, what came, and what to do.
+        notes: Further lines, such as the shapes on the way to a layer.
     """
 
     path: str
     message: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Returns the line that a user reads."""

@@ -408,6 +408,8 @@ class _Reader:
                 if value is not None
             ]
             what = "the name of an input or of a layer that comes before"
+            if not self.open_levels:
+                what = "the name of a layer"
             self._report(expected(path, what, name, did_you_mean(name, known)))
         return None
 

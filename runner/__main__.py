@@ -17,10 +17,19 @@ from omegaconf import DictConfig
 
 from models.problems import ConfigError
 from runner.clock import PhaseClock
-from runner.composition import CONF, compose_config, register, to_config
+from runner.composition import (
+    CONF,
+    compose_config,
+    compose_open,
+    open_hydra,
+    register,
+    to_config,
+)
 from runner.composition_errors import explain
+from runner.config import ExperimentConfig
 from runner.engine.errors import StepError
 from runner.engine.startup import import_tensorflow
+from runner.places import format_problems
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext
 from runner.validation import validate
@@ -44,6 +53,8 @@ def main() -> None:
     try:
         if sys.argv[1:2] == ["ui"]:
             _serve_ui(sys.argv[2:])
+        if sys.argv[1:2] == ["validate"]:
+            _validate(sys.argv[2:])
         _run_hydra()
     except KeyboardInterrupt:
         _exit("interrupted", 128 + signal.SIGINT)
@@ -67,6 +78,11 @@ def _run(cfg: DictConfig) -> None:
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         _run_job(cfg)
+    except ConfigError as error:
+        overrides = list(HydraConfig.get().overrides.task)
+        if not is_sweep:
+            _exit(format_problems(error.problems, overrides), _BAD_CONFIG)
+        raise
     except Exception as error:
         if not is_sweep:
             _exit_if_known(error)
@@ -123,6 +139,42 @@ def _serve_ui(arguments: list[str]) -> NoReturn:
     parser.add_argument("overrides", nargs="*", help="such as tracking.database=PATH")
     parsed = parser.parse_args(arguments)
     serve_ui(compose_config(parsed.overrides).tracking, parsed.run, parsed.port)
+
+
+def _validate(arguments: list[str]) -> NoReturn:
+    parser = argparse.ArgumentParser(
+        prog="python -m runner validate",
+        description="Say all that is wrong with a configuration; run nothing.",
+    )
+    parser.add_argument(
+        "--no-shapes", action="store_true", help="check without TensorFlow, and so no shapes"
+    )
+    parser.add_argument("--config-dir", type=Path, help="a folder of your own YAML")
+    parser.add_argument("overrides", nargs="*", help="such as model=cnn")
+    parsed = parser.parse_args(arguments)
+    overrides = list(parsed.overrides)
+    if parsed.config_dir is not None:
+        overrides.append(f"hydra.searchpath=[file://{parsed.config_dir.resolve()}]")
+    with open_hydra():
+        try:
+            _check(compose_open(overrides), with_shapes=not parsed.no_shapes)
+        except ConfigError as error:
+            _exit(format_problems(error.problems, overrides), _BAD_CONFIG)
+    sys.exit(0)
+
+
+def _check(config: ExperimentConfig, *, with_shapes: bool) -> None:
+    """Checks names and arguments without TensorFlow, then builds the graph without running it."""
+    validate(config)
+    if not with_shapes:
+        sys.stdout.write(f"{config.model.name}: names, arguments and types are valid\n")
+        return
+    import_tensorflow(config.session.tensorflow_log_level)
+    from runner.console import print_layers
+    from runner.engine.graph import build_graph
+
+    print_layers(build_graph(config).layers)
+    sys.stdout.write(f"{config.model.name}: valid\n")
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

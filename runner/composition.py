@@ -4,6 +4,7 @@ Only this module and the entry know Hydra; the untyped ``cfg`` goes no further.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -79,9 +80,21 @@ def _unknown_keys(path: str, config: Any) -> Iterator[Problem]:
             yield from _unknown_keys(f"{place}.", value)
 
 
-def compose_config(overrides: list[str], config_dir: Path = CONF) -> ExperimentConfig:
+def compose_config(overrides: list[str]) -> ExperimentConfig:
     """Returns the configuration of `overrides`, as the command line composes it."""
+    with open_hydra():
+        return compose_open(overrides)
+
+
+@contextmanager
+def open_hydra() -> Iterator[None]:
+    """Initializes Hydra with conf/ for the block, in which ``compose_open`` composes."""
     register()
-    with initialize_config_dir(str(config_dir), version_base="1.3"):
-        cfg: Any = compose("config", overrides)
-        return to_config(cfg)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+def compose_open(overrides: list[str]) -> ExperimentConfig:
+    """Returns the configuration of `overrides`; call it within ``open_hydra``."""
+    cfg: Any = compose("config", overrides)
+    return to_config(cfg)

@@ -46,18 +46,11 @@ class Reporter:
 
     def show_layers(self, layers: Sequence[LayerSummary]) -> None:
         """Shows a row a layer: name, type, output shape, parameters."""
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for column in ("layer", "type", "output shape"):
-            table.add_column(column)
-        table.add_column("parameters", justify="right")
         for layer in layers:
-            shape = ", ".join(map(format_shape, layer.output_shapes))
-            table.add_row(layer.name, layer.type, shape, f"{layer.parameters:,}")
-            log.info("layer %s %s %s %d", layer.name, layer.type, shape, layer.parameters)
-        total = sum(layer.parameters for layer in layers)
-        table.add_row("total", "", "", f"{total:,}", style="bold")
+            shapes = _format_shapes(layer)
+            log.info("layer %s %s %s %d", layer.name, layer.type, shapes, layer.parameters)
         if self._console.is_terminal:
-            self._console.print(table, "")
+            self._console.print(_layer_table(layers), "")
 
     def show_result(self, result: Result) -> None:
         """Shows what a task yielded: steps on the bar, the rest at the end."""
@@ -148,6 +141,27 @@ class _TrainingBar:
     def close(self) -> None:
         """Stops redrawing."""
         self._progress.stop()
+
+
+def print_layers(layers: Sequence[LayerSummary]) -> None:
+    """Writes the layer table to standard output."""
+    Console().print(_layer_table(layers), "")
+
+
+def _layer_table(layers: Sequence[LayerSummary]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("layer", "type", "output shape"):
+        table.add_column(column)
+    table.add_column("parameters", justify="right")
+    for layer in layers:
+        table.add_row(layer.name, layer.type, _format_shapes(layer), f"{layer.parameters:,}")
+    total = sum(layer.parameters for layer in layers)
+    table.add_row("total", "", "", f"{total:,}", style="bold")
+    return table
+
+
+def _format_shapes(layer: LayerSummary) -> str:
+    return ", ".join(map(format_shape, layer.output_shapes))
 
 
 def format_metrics(metrics: Metrics) -> str:

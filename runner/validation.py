@@ -164,12 +164,20 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
     yield from _at_least("task.examples", task.examples, 1)
     if isinstance(task, TrainConfig):
         yield from _at_least("task.epochs", task.epochs, 1)
-        features = list(config.model.inputs) + list(config.data.features)
+        features = list(dict.fromkeys([*config.model.inputs, *config.data.features]))
         yield from validate_labels(config.model, list(config.data.labels), features)
+        if config.model.loss is None and not _may_add_loss(config):
+            what = "a loss, which task=train needs where no layer of your own adds one"
+            yield expected("model.loss", what, None)
         if config.data.split.test == 0:
             yield expected("data.split.test", "a share above 0 to evaluate on", 0.0)
     if isinstance(task, ForwardConfig) and task.mask is not None:
         yield from _validate_mask(config, task.mask)
+
+
+def _may_add_loss(config: ExperimentConfig) -> bool:
+    """Returns whether a layer is of a class whose code is not known here."""
+    return any("class" in call.spec for call in read_wiring(config.model).calls)
 
 
 def _validate_mask(config: ExperimentConfig, mask: list[bool]) -> Iterator[Problem]:

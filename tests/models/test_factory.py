@@ -72,20 +72,21 @@ def test_call_layers_gives_tensors_the_names_of_their_layers():
     with tf.Graph().as_default():
         image = tf.compat.v1.placeholder("float32", (None, 8, 8, 1), "image")
         with tf.name_scope("variables"):
-            model = build_model(declare({"conv1": CONV, "pool1": {"type": "MaxPooling2D"}}))
-        outputs = call_layers(model, {"image": image}, training=False)
-    assert {name: tensor.name for name, tensor in outputs.items()} == {
+            model = build_whole(declare({"conv1": CONV, "pool1": {"type": "MaxPooling2D"}}))
+        values = model.call_layers({"image": image}, training=False)
+    assert {name: tensor.name for name, tensor in values.items()} == {
+        "image": "image:0",
         "conv1": "conv1/Relu:0",
         "pool1": "pool1/MaxPool2d:0",
     }
 
 
 def test_call_layers_passes_a_mask_on():
-    model = build_model(declare({"mean": {"type": "GlobalAveragePooling1D"}}, shape=(3, 2)))
+    model = build_whole(declare({"mean": {"type": "GlobalAveragePooling1D"}}, shape=(3, 2)))
     steps = tf.constant([[[1.0, 2.0], [3.0, 6.0], [100.0, 100.0]]])
-    mask = tf.constant([[True, True, False]])
-    outputs = call_layers(model, {"image": steps}, training=False, mask=mask)
-    np.testing.assert_allclose(outputs["mean"], [[2.0, 4.0]])
+    steps._keras_mask = tf.constant([[True, True, False]])
+    values = model.call_layers({"image": steps}, training=False)
+    np.testing.assert_allclose(values["mean"], [[2.0, 4.0]])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,8 @@ def test_call_layers_passes_a_mask_on():
                 "rows": {"type": "Reshape", "target_shape": [8, 8]},
                 "steps": {"type": "LSTM", "units": 3, "return_state": True},
             },
-            "model.layers.steps: LSTM gives 3 outputs; a stack takes one.",
+            "model.outputs: expected one of the outputs steps[0], steps[1], steps[2]; received "
+            "'steps' (str).",
         ),
     ],
 )

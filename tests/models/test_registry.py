@@ -32,7 +32,7 @@ def test_check_call_accepts_a_layer_within_a_layer():
         ),
         (
             {"units": 3},
-            ["at.type: expected a layer; received None (NoneType). Name a class of keras.layers."],
+            ["at.type: expected a layer; received None (NoneType). Name one of keras.layers."],
         ),
         (
             "Dense",

@@ -10,8 +10,8 @@ from runner.console import Reporter
 from runner.results import FetchResult, LayerSummary, SplitResult, Started, StepResult
 
 LAYERS = (
-    LayerSummary("conv1", "Conv2D", (None, 8, 8, 32), 320),
-    LayerSummary("steps", "LSTM", (None, None, 3), 1200),
+    LayerSummary("conv1", "Conv2D", ((None, 8, 8, 32),), 320),
+    LayerSummary("steps", "LSTM", ((None, None, 3),), 1200),
 )
 RESULTS = (
     Started(epochs=1, steps_per_epoch=10, examples={"train": 320, "validation": 0, "test": 8}),

@@ -70,8 +70,8 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
         ),
         (
             [*tensor("model.inputs.second"), "data=random"],
-            "model.inputs: expected one input, as a stack of layers takes it; received "
-            "['image', 'second'] (list).",
+            "model.layers.conv1: expected from, since the model has the inputs image, second; "
+            "received None (NoneType). Say which of them it takes.",
         ),
         (
             ["model.inputs={}", "~model.inputs.image"],
@@ -106,8 +106,8 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
         ),
         (
             ["model.outputs=flatten"],
-            "model.outputs: expected the last layer of the stack, 'logits'; received 'flatten' "
-            "(str). Nothing would use drop, logits.",
+            "model.layers.logits: nothing takes it: the output flatten is made without it. "
+            "Remove it.",
         ),
         (
             ["model.loss.type=SparseCategoricalCrossEntropie"],
@@ -116,7 +116,8 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
         ),
         (
             ["model.loss=null"],
-            "model.loss: expected a loss, which task=train needs; received None (NoneType).",
+            "model.loss: expected a loss, which task=train needs where no layer of your own adds one; "
+            "received None (NoneType).",
         ),
         (
             ["model.metrics.accuracy.type=Acuracy"],
@@ -171,8 +172,9 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "data.labels.image: the name 'image' is taken by an input; choose another.",
         ),
         (
-            ["~data.labels.digit"],
-            "data.labels: expected one label for the model's output; received [] (list).",
+            ["~data.labels.digit", "~data.labels.parity"],
+            "model.loss.label: expected label, since the data has no labels of its own; received "
+            "None (NoneType). Choose from image.",
         ),
         (
             ["data=random", "data.examples=0"],
@@ -247,5 +249,6 @@ def test_a_file_without_a_schema_is_told_of_them(compose):
     config.data = type(config.data).__mro__[1](**vars(config.data))
     assert problems_of(config) == [
         "data: expected a schema in the file's defaults list; choose from "
-        "/schema_data_digits@_here_, /schema_data_random@_here_."
+        "/schema_data_breast_cancer@_here_, /schema_data_digits@_here_, "
+        "/schema_data_random@_here_."
     ]

@@ -1,0 +1,103 @@
+"""Finds the file and line, or the override, that a value of the composed configuration came from.
+
+Hydra says which files it merged, in what order and to what place; YAML's own marks give the lines.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+
+from models.problems import Problem
+
+_INDEX = re.compile(r"\[(\d+)\]")
+
+
+def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> list[str]:
+    """Returns for each problem where it was written, such as ``conf/model/cnn.yaml:9``.
+
+    Call it where Hydra is initialized. A place that cannot be found is "".
+
+    Args:
+        problems: Problems of the configuration that Hydra composed.
+        overrides: What it was composed with.
+    """
+    lines = _read_lines(overrides)
+    given = {
+        override.key_or_group: text
+        for override, text in zip(
+            OverridesParser.create().parse_overrides(list(overrides)), overrides, strict=True
+        )
+    }
+    return [_locate(problem, lines, given) for problem in problems]
+
+
+def format_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> str:
+    """Returns the report that a person reads: each problem, where it was written, its notes."""
+    lines = []
+    for problem, place in zip(problems, locate_problems(problems, overrides), strict=True):
+        lines += [str(problem), *(f"    {note}" for note in (place, *problem.notes) if note)]
+    return "\n".join(lines)
+
+
+def _locate(problem: Problem, lines: Mapping[str, str], overrides: Mapping[str, str]) -> str:
+    path = _INDEX.sub(r".\1", problem.path)
+    for key, text in overrides.items():
+        # A wrong argument is reported at its layer, and named in the message.
+        parent, _, name = key.lstrip("+").rpartition(".")
+        if key == path or (parent == path and repr(name) in problem.message):
+            return f"command line: {text}"
+    while path:
+        if path in overrides:
+            return f"command line: {overrides[path]}"
+        if path in lines:
+            return lines[path]
+        path = path.rpartition(".")[0]
+    return ""
+
+
+def _read_lines(overrides: Sequence[str]) -> dict[str, str]:
+    """Returns the file and line of every key of the composed configuration."""
+    loader = GlobalHydra.instance().config_loader()
+    defaults = loader.compute_defaults_list("config", list(overrides), RunMode.RUN)
+    folders = [
+        Path(item.path.removeprefix("file://"))
+        for item in loader.get_search_path().get_path()
+        if item.path and item.path.startswith(("file://", "/"))
+    ]
+    lines: dict[str, str] = {}
+    for default in defaults.defaults:
+        file = _find_file(folders, f"{default.config_path}.yaml")
+        if file is not None:
+            package = default.package or ""
+            lines |= dict(_read_file(file, "" if package == "_global_" else package))
+    return lines
+
+
+def _find_file(folders: Sequence[Path], name: str) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _read_file(file: Path, package: str) -> Iterator[tuple[str, str]]:
+    with file.open(encoding="utf-8") as text:
+        root = yaml.compose(text)
+    here = Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    for path, line in _walk(root, package):
+        yield path, f"{shown}:{line}"
+
+
+def _walk(node: yaml.Node | None, path: str) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place = f"{path}.{key.value}" if path else str(key.value)
+            yield place, key.start_mark.line + 1
+            yield from _walk(value, place)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield f"{path}.{index}", item.start_mark.line + 1
+            yield from _walk(item, f"{path}.{index}")
