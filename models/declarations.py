@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from models.classes import read_signature
+from models.files import read_file_signature
 from models.problems import Problem, did_you_mean, expected, nearest
 from models.registry import (
     NOUNS,
@@ -99,6 +100,8 @@ def _find_signature(
     path: str, kind: Kind, spec: Mapping[str, Any], trusted: Sequence[str]
 ) -> tuple[str, Signature] | Problem:
     """Returns the name and the signature of what `spec` declares, or why there is none."""
+    if "file" in spec and kind == "layers" and "type" not in spec and "class" not in spec:
+        return read_file_signature(f"{path}.file", spec["file"])
     if "class" in spec:
         if "type" in spec:
             return Problem(path, "expected either a type of Keras's or a class of your own.")

@@ -3,16 +3,19 @@
 Call it where the model's variables are to live: inside a ``tf.Graph`` for a Session, or eagerly.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from models.config import InputConfig, ModelConfig
+from models.imported import Imported, import_file, run_eagerly
 from models.objects import build_object, keras_reason
 from models.problems import ConfigError, Problem, expected
-from models.registry import APPLICATION
+from models.registry import APPLICATION, signature_of
 from models.shapes import format_shape
 from models.wiring import WIRING_KEYS, LayerCall, Reference, Source, Wiring, read_wiring
 
@@ -32,6 +35,7 @@ class BuiltModel:
         outputs: What the model gives, by name.
         names: What each input, layer and block gives, by the name that refers to it.
         symbols: What each call gives by the call's name, as ``KerasTensor`` of (batch, ...).
+        weights: Variables that a file gave values, with these, for the Session to assign.
     """
 
     keras_model: keras.Model
@@ -40,6 +44,7 @@ class BuiltModel:
     outputs: Mapping[str, Reference]
     names: Mapping[str, Reference]
     symbols: Mapping[str, Any]
+    weights: Sequence[tuple[keras.Variable, np.ndarray]]
 
     def call(self, features: Mapping[str, Any], *, training: bool) -> dict[str, Any]:
         """Returns the model's outputs by name.
@@ -91,6 +96,9 @@ def build_model(config: ModelConfig) -> BuiltModel:
     }
     if builder.problems:
         raise ConfigError(dict.fromkeys(builder.problems))
+    if tf.executing_eagerly():
+        for variable, array in builder.weights:
+            variable.assign(array)
     only = next(iter(outputs.values())) if len(outputs) == 1 else None
     keras_model = keras.Model(features, outputs if only is None else only, name=config.name)
     return BuiltModel(
@@ -100,6 +108,7 @@ def build_model(config: ModelConfig) -> BuiltModel:
         outputs=wiring.outputs,
         names=wiring.names,
         symbols=builder.values,
+        weights=() if tf.executing_eagerly() else tuple(builder.weights),
     )
 
 
@@ -151,6 +160,7 @@ class _Builder:
     def __post_init__(self) -> None:
         self.inputs = dict(self.values)
         self.layers: dict[str, keras.layers.Layer] = {}
+        self.weights: list[tuple[keras.Variable, np.ndarray]] = []
         self.problems: list[Problem] = []
         self._refused: set[str] = set()
         self._sources: dict[str, tuple[Reference, ...]] = {}
@@ -167,7 +177,9 @@ class _Builder:
 
     def _call(self, call: LayerCall) -> None:
         if call.layer not in self.layers and call.layer not in self._refused:
-            self.layers[call.layer] = _build_layer(call)
+            imported = _build_layer(call)
+            self.layers[call.layer] = imported.layer
+            self.weights += zip(imported.layer.weights, imported.weights, strict=False)
         for reference in self._sources[call.name]:
             self.take(reference, f"{call.path}.from")
         is_ready = all(reference.name in self.values for reference in self._sources[call.name])
@@ -241,20 +253,34 @@ def _format_symbol(symbol: Any) -> str:
     return ", ".join(format_shape(output.shape) for output in keras.tree.flatten(symbol))
 
 
-def _build_layer(call: LayerCall) -> keras.layers.Layer:
-    """Returns the layer of a call.
+def _build_layer(call: LayerCall) -> Imported:
+    """Returns the layer of a call, and the weights that it comes with.
 
     Raises:
         ConfigError: If Keras refuses its arguments.
     """
     spec = {key: value for key, value in call.spec.items() if key not in WIRING_KEYS}
-    if str(spec.get("type", "")).startswith(APPLICATION):
-        layer = build_object(call.path, "applications", spec, name=call.layer)
+    if "file" in spec and "class" not in spec:
+        imported = import_file(call.path, spec, call.layer)
+    elif str(spec.get("type", "")).startswith(APPLICATION):
+        imported = _build_application(call, spec)
     else:
-        layer = build_object(call.path, "layers", spec, name=call.layer)
+        imported = Imported(build_object(call.path, "layers", spec, name=call.layer))
     if call.trainable is not None:
-        layer.trainable = call.trainable
-    return layer
+        imported.layer.trainable = call.trainable
+    return imported
+
+
+def _build_application(call: LayerCall, spec: Mapping[str, Any]) -> Imported:
+    """Returns a model of ``keras.applications``; its weights' file is read eagerly."""
+    empty = build_object(call.path, "applications", {**spec, "weights": None}, name=call.layer)
+    weights = spec.get("weights", signature_of("layers", spec["type"]).arguments["weights"].default)
+    if weights is None:
+        return Imported(empty)
+    loaded = run_eagerly(
+        lambda: build_object(call.path, "applications", spec, name=call.layer).get_weights()
+    )
+    return Imported(empty, loaded)
 
 
 def _shape_reason(layer: keras.layers.Layer, error: Exception) -> str:

@@ -51,6 +51,10 @@ def _locate(problem: Problem, lines: Mapping[str, str], overrides: Mapping[str, 
         parent, _, name = key.lstrip("+").rpartition(".")
         if key == path or (parent == path and repr(name) in problem.message):
             return f"command line: {text}"
+    if path not in lines:
+        within = [text for key, text in overrides.items() if key.lstrip("+").startswith(f"{path}.")]
+        if within:
+            return f"command line: {within[0]}"
     while path:
         if path in overrides:
             return f"command line: {overrides[path]}"

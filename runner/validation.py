@@ -177,7 +177,7 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
 
 def _may_add_loss(config: ExperimentConfig) -> bool:
     """Returns whether a layer is of a class whose code is not known here."""
-    return any("class" in call.spec for call in read_wiring(config.model).calls)
+    return any({"class", "file"} & set(call.spec) for call in read_wiring(config.model).calls)
 
 
 def _validate_mask(config: ExperimentConfig, mask: list[bool]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from models.factory import BuiltModel, build_model, iterate_layers
@@ -19,6 +20,21 @@ from runner.results import LayerSummary
 
 
 @dataclass(frozen=True)
+class Assignment:
+    """Gives a variable a value, which is fed so that it is no part of the graph.
+
+    Attributes:
+        operation: What assigns.
+        placeholder: What is fed.
+        value: The value.
+    """
+
+    operation: tf.Operation
+    placeholder: tf.Tensor
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
 class ExperimentGraph:
     """A finalized graph, ready for a Session.
 
@@ -27,6 +43,7 @@ class ExperimentGraph:
         model: The model; its variables live in `graph`.
         layers: The table of the model's layers.
         initialize: The operation that gives every variable its initial value.
+        assignments: What gives variables the values that came with the model.
         features: The placeholders of the model's inputs, by name.
         labels: The placeholders of the labels, by name; none where the task does not train.
         predict: Features to the configured fetches.
@@ -37,6 +54,7 @@ class ExperimentGraph:
     model: BuiltModel
     layers: tuple[LayerSummary, ...]
     initialize: tf.Operation
+    assignments: tuple[Assignment, ...]
     features: Mapping[str, Placeholder]
     labels: Mapping[str, Placeholder]
     predict: Step
@@ -67,6 +85,7 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
             objectives = read_objectives(config.model, list(config.data.labels))
             labels = _open_labels(config, objectives, features)
             training = _trace_training(config, model, objectives, features, labels)
+        assignments = tuple(_assign_weights(model))
         initialize = tf.group(
             tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()
         )
@@ -76,11 +95,20 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
         model=model,
         layers=tuple(_summarize_layers(model)),
         initialize=initialize,
+        assignments=assignments,
         features=features,
         labels=labels,
         predict=predict,
         training=training,
     )
+
+
+def _assign_weights(model: BuiltModel) -> Iterator[Assignment]:
+    with tf.name_scope("weights"):
+        for variable, value in model.weights:
+            placeholder = tf.compat.v1.placeholder(variable.value.dtype, value.shape)
+            operation = variable.value.assign(placeholder, read_value=False)
+            yield Assignment(operation, placeholder, value)
 
 
 def _open_labels(

@@ -117,6 +117,8 @@ def open_session(graph: ExperimentGraph, config: SessionConfig) -> Iterator[Grap
         opened = GraphSession(session)
         _require_device(config.device, opened.devices)
         session.run(graph.initialize)
+        for assignment in graph.assignments:
+            session.run(assignment.operation, {assignment.placeholder: assignment.value})
         yield opened
 
 

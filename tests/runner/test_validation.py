@@ -116,8 +116,8 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
         ),
         (
             ["model.loss=null"],
-            "model.loss: expected a loss, which task=train needs where no layer of your own adds one; "
-            "received None (NoneType).",
+            "model.loss: expected a loss, which task=train needs where no layer of your own adds "
+            "one; received None (NoneType).",
         ),
         (
             ["model.metrics.accuracy.type=Acuracy"],
