@@ -229,7 +229,7 @@ def _types(parameter: inspect.Parameter, text: str, kind: str | None) -> list[st
         return ["boolean"]
     first = _SENTENCE.split(text, maxsplit=1)[0]
     documented = {name for name, words in _WORDS if words.search(first)}
-    if not documented:
+    if not documented and default is inspect.Parameter.empty:
         documented = {name for name, words in _WORDS if words.search(text)}
     if _FREE.search(text) or (not documented and _default_type(default) in (None, "null")):
         return []

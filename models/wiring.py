@@ -393,6 +393,8 @@ class _Reader:
     def _find(self, path: str, written: object, level: _Level) -> Reference | None:
         """Returns what a reference such as ``block.0.conv`` or ``lstm[1]`` refers to."""
         reference = parse_reference(written) if isinstance(written, str) else None
+        if reference is None and f"{level.prefix}{written}" in self.values:
+            return None  # the name itself was reported
         if reference is None:
             what = "the name of a layer, such as conv1, block.0.conv or lstm[1]"
             self._report(expected(path, what, written))

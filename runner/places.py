@@ -68,10 +68,17 @@ def _read_lines(overrides: Sequence[str]) -> dict[str, str]:
     """Returns the file and line of every key of the composed configuration."""
     loader = GlobalHydra.instance().config_loader()
     defaults = loader.compute_defaults_list("config", list(overrides), RunMode.RUN)
+    added = [
+        str(folder)
+        for override in OverridesParser.create().parse_overrides(list(overrides))
+        if override.key_or_group == "hydra.searchpath" and isinstance(override.value(), list)
+        for folder in override.value()
+    ]
+    found = [item.path for item in loader.get_search_path().get_path() if item.path]
     folders = [
-        Path(item.path.removeprefix("file://"))
-        for item in loader.get_search_path().get_path()
-        if item.path and item.path.startswith(("file://", "/"))
+        Path(folder.removeprefix("file://"))
+        for folder in (*found, *added)
+        if folder.startswith(("file://", "/"))
     ]
     lines: dict[str, str] = {}
     for default in defaults.defaults:
