@@ -8,9 +8,9 @@ from runner.engine.startup import import_tensorflow
 def main() -> None:
     """Runs the benchmarks one after another."""
     import_tensorflow(log_level=3)
-    from benchmarks import training
+    from benchmarks import building, training
 
-    sys.stdout.write("\n".join(training.main()) + "\n")
+    sys.stdout.write("\n".join([*training.main(), "", *building.main()]) + "\n")
 
 
 if __name__ == "__main__":

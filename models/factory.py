@@ -3,7 +3,9 @@
 Call it where the model's variables are to live: inside a ``tf.Graph`` for a Session, or eagerly.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,8 @@ from models.wiring import WIRING_KEYS, LayerCall, Reference, Source, Wiring, rea
 
 # What TensorFlow and Keras say of an input smaller than the window over it.
 _TOO_SMALL = ("Negative dimension size", "Computed output size would be zero or negative")
+# How deep Keras goes for each layer in a row; 1 was enough where this was tried.
+_CALLS_PER_LAYER = 2
 _REFUSALS = (ValueError, TypeError, ArithmeticError, IndexError, NotImplementedError)
 
 
@@ -100,7 +104,8 @@ def build_model(config: ModelConfig) -> BuiltModel:
         for variable, array in builder.weights:
             variable.assign(array)
     only = next(iter(outputs.values())) if len(outputs) == 1 else None
-    keras_model = keras.Model(features, outputs if only is None else only, name=config.name)
+    with allow_recursion(len(wiring.calls)):
+        keras_model = keras.Model(features, outputs if only is None else only, name=config.name)
     return BuiltModel(
         keras_model=keras_model,
         calls=wiring.calls,
@@ -110,6 +115,17 @@ def build_model(config: ModelConfig) -> BuiltModel:
         symbols=builder.values,
         weights=() if tf.executing_eagerly() else tuple(builder.weights),
     )
+
+
+@contextmanager
+def allow_recursion(layers: int) -> Iterator[None]:
+    """Lets Keras 3.15 walk a model of so many layers, one call within the other, in the block."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(usual + _CALLS_PER_LAYER * layers)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(usual)
 
 
 def find_output(values: Mapping[str, Any], reference: Reference) -> Any:

@@ -68,12 +68,7 @@ def _read_lines(overrides: Sequence[str]) -> dict[str, str]:
     """Returns the file and line of every key of the composed configuration."""
     loader = GlobalHydra.instance().config_loader()
     defaults = loader.compute_defaults_list("config", list(overrides), RunMode.RUN)
-    added = [
-        str(folder)
-        for override in OverridesParser.create().parse_overrides(list(overrides))
-        if override.key_or_group == "hydra.searchpath" and isinstance(override.value(), list)
-        for folder in override.value()
-    ]
+    added = list(_added_folders(overrides))
     found = [item.path for item in loader.get_search_path().get_path() if item.path]
     folders = [
         Path(folder.removeprefix("file://"))
@@ -87,6 +82,14 @@ def _read_lines(overrides: Sequence[str]) -> dict[str, str]:
             package = default.package or ""
             lines |= dict(_read_file(file, "" if package == "_global_" else package))
     return lines
+
+
+def _added_folders(overrides: Sequence[str]) -> Iterator[str]:
+    """Yields the folders that ``--config-dir`` or ``hydra.searchpath`` adds to conf/."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        value = override.value()
+        if override.key_or_group == "hydra.searchpath" and isinstance(value, list):
+            yield from map(str, value)
 
 
 def _find_file(folders: Sequence[Path], name: str) -> Path | None:
