@@ -8,7 +8,7 @@ from models.declarations import call_arguments, check_call
 from models.objectives import validate_objectives
 from models.problems import Problem, did_you_mean, expected, nearest
 from models.registry import DTYPES
-from models.wiring import NAME, NAMED_BY, WIRING_KEYS, LayerCall, read_wiring
+from models.wiring import NAME, NAMED_BY, WIRING_KEYS, LayerCall, is_block, read_wiring
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -83,9 +83,10 @@ def _validate_layers(config: ModelConfig, path: str, trusted: Sequence[str]) -> 
 def _layer_specs(path: str, layers: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yields the place and the declaration of every layer, those within blocks too."""
     for name, spec in layers.items():
-        if isinstance(spec, Mapping) and isinstance(spec.get("layers"), Mapping):
-            yield from _layer_specs(f"{path}.{name}.layers", spec["layers"])
-        elif isinstance(spec, Mapping) and "shared" not in spec and "layers" not in spec:
+        if isinstance(spec, Mapping) and is_block(spec):
+            if isinstance(spec["layers"], Mapping):
+                yield from _layer_specs(f"{path}.{name}.layers", spec["layers"])
+        elif isinstance(spec, Mapping) and "shared" not in spec:
             yield f"{path}.{name}", spec
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.config import ModelConfig
+from models.declarations import is_declaration
 from models.problems import Problem, did_you_mean, expected
 
 # What TensorFlow takes as the name of a scope.
@@ -108,6 +109,11 @@ def read_wiring(config: ModelConfig, path: str = "model") -> Wiring:
     return Wiring(tuple(reader.calls), outputs, names, tuple(dict.fromkeys(reader.problems)))
 
 
+def is_block(spec: Mapping[str, Any]) -> bool:
+    """Returns whether `spec` is a block; a layer may have an argument ``layers`` too."""
+    return "layers" in spec and not is_declaration(spec)
+
+
 def parse_reference(text: str) -> Reference | None:
     """Returns what ``block.0.conv`` or ``lstm[1]`` refers to, None if `text` is no such name."""
     match = _REFERENCE.fullmatch(text)
@@ -196,7 +202,7 @@ class _Reader:
         trainable = self._read_trainable(place, spec, level)
         if "shared" in spec:
             return self._read_shared(level, name, spec, previous)
-        if "layers" in spec:
+        if is_block(spec):
             block = _Block(place, spec, f"{level.layer_prefix}{name}")
             self.blocks[f"{level.prefix}{name}"] = block
             into = self._read_block_sources(place, spec, spec, level, previous)

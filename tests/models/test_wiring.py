@@ -159,6 +159,11 @@ def calls_of(text):
             [("pair.a", "pair.a", {"": "v"}), ("pair.sum", "pair.sum", {"": ["u", "pair.a"]})],
             id="a block of two inputs",
         ),
+        pytest.param(
+            "layers: {a: {type: Pipeline, layers: [{type: RandomFlip}]}}\noutputs: a",
+            [("a", "a", {"": "x"})],
+            id="a layer with an argument called layers",
+        ),
     ],
 )
 def test_read_wiring_lays_layers_out(text, expected):
