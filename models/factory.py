@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from models.config import InputConfig, ModelConfig
 from models.imported import Imported, import_file, run_eagerly
+from models.mending import mend_layer
 from models.objects import build_object, keras_reason
 from models.problems import ConfigError, Problem, expected
 from models.registry import APPLICATION, signature_of
@@ -282,6 +283,7 @@ def _build_layer(call: LayerCall) -> Imported:
         imported = _build_application(call, spec)
     else:
         imported = Imported(build_object(call.path, "layers", spec, name=call.layer))
+    mend_layer(imported.layer)
     if call.trainable is not None:
         imported.layer.trainable = call.trainable
     return imported
