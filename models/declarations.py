@@ -111,7 +111,7 @@ def _find_signature(
         what = f"Name one of keras.{module}."
         return expected(f"{path}.type", NOUNS[kind], None, what)
     name = spec["type"]
-    if name in UNDECLARABLE and kind in ("layers", "metrics"):
+    if name in UNDECLARABLE:
         return Problem(f"{path}.type", f"{name} cannot be declared: {UNDECLARABLE[name]}")
     names = names_of(kind)
     if kind == "activations" and name not in names and name in names_of("layers"):
@@ -145,8 +145,15 @@ def _check_value(
 def _check_text(path: str, text: str, kind: Kind) -> Iterator[Problem]:
     """Yields that no object of `kind` is called `text`."""
     texts = texts_of(kind)
-    if text not in texts and not (kind == "dtype_policies" and "_from_" in text):
-        yield expected(path, NOUNS[kind], text, did_you_mean(text, texts))
+    if text in texts or (kind == "dtype_policies" and "_from_" in text):
+        return
+    bare = text.replace("_", "").lower()
+    needy = [name for name in names_of(kind) if name.lower() == bare]
+    if needy:  # Keras knows it, but not without arguments
+        hint = f"Write it with its arguments: {{type: {needy[0]}, ...}}."
+    else:
+        hint = did_you_mean(text, texts)
+    yield expected(path, NOUNS[kind], text, hint)
 
 
 def _has_type(value: object, types: Sequence[str]) -> bool:

@@ -54,6 +54,8 @@ UNDECLARABLE = {
     "TorchModuleWrapper": "it wraps a module of PyTorch.",
     "Wrapper": "it is abstract; name a wrapper such as TimeDistributed.",
     "MeanMetricWrapper": "it takes a function; write a metric of your own and name it by class.",
+    "MultiOptimizer": "it takes a map of Python objects; declare one optimizer.",
+    "DTypePolicyMap": "it maps the paths of layers; give each layer a dtype.",
 }
 
 

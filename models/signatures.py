@@ -26,6 +26,25 @@ _KINDS = (
     (re.compile(r"layer|backward_layer|cell|cells|layers"), "layers"),
 )
 
+# Lengths and places for which Keras takes one number, or a list of one for each axis.
+_BY_AXIS = re.compile(r"axis|axes|dilation_rate|kernel_size|output_padding|pool_size|strides")
+
+# What Keras takes though its documentation does not say so; a test holds Keras to each.
+_UNDOCUMENTED = {
+    ("CosineDecay", "decay_steps"): ("number",),
+    ("CosineDecay", "warmup_steps"): ("number",),
+    ("CosineDecayRestarts", "first_decay_steps"): ("number",),
+    ("EinsumDense", "output_shape"): ("integer",),
+    ("ExponentialDecay", "decay_steps"): ("number",),
+    ("GRU", "use_cudnn"): ("boolean",),
+    ("InverseTimeDecay", "decay_steps"): ("number",),
+    ("LSTM", "use_cudnn"): ("boolean",),
+    ("MultiHeadAttention", "output_shape"): ("integer",),
+    ("PolynomialDecay", "decay_steps"): ("number",),
+    ("Rescaling", "offset"): ("list",),
+    ("Rescaling", "scale"): ("list",),
+}
+
 # Names of earlier versions of Keras, some of which this one still takes.
 _OLD_NAMES = ("l1_l2", "normal", "one", "uniform", "zero")
 
@@ -41,6 +60,7 @@ _WORDS = (
 _FREE = re.compile(r"\b(callable|function|instance|object)\b", re.I)
 _CHOICES = re.compile(r"(one of|either|supported values:|available values are|options are)", re.I)
 _QUOTED = re.compile(r"[`\"']+([a-z][a-z0-9_]*)[`\"']+")
+_LITERAL = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 _SENTENCE = re.compile(r"(?<=[^.])\.(\s|$)")
 
 
@@ -136,10 +156,8 @@ def _names(module: Any, parent: type) -> list[str]:
 def _is_taken(module: Any, name: str) -> bool:
     try:
         module.get(name)
-    except ValueError:
+    except (ValueError, TypeError, KeyError):  # not known, or not without arguments
         return False
-    except (TypeError, KeyError):
-        return True  # known, but not without arguments
     return True
 
 
@@ -164,7 +182,8 @@ def _constructor_arguments(cls: type, stop: type) -> Iterator[tuple[str, dict[st
             elif (
                 parameter.kind is not inspect.Parameter.VAR_POSITIONAL
                 and parameter.name not in known
-                and f"{parameter.name}=" not in passed
+                and not _is_passed(parameter.name, passed)
+                and (ancestor is owner or _takes(cls, parameter.name))
             ):
                 known.add(parameter.name)
                 described = _describe_argument(parameter, resolution)
@@ -174,6 +193,16 @@ def _constructor_arguments(cls: type, stop: type) -> Iterator[tuple[str, dict[st
         if not passes_on or ancestor is stop:
             return
         passed += inspect.getsource(vars(ancestor)["__init__"])
+
+
+def _takes(cls: type, argument: str) -> bool:
+    """Returns whether `cls` takes an argument of its base; some image layers refuse ``factor``."""
+    return argument != "factor" or getattr(cls, "_USE_BASE_FACTOR", True)
+
+
+def _is_passed(argument: str, source: str) -> bool:
+    """Returns whether the source of a constructor gives its parent's `argument` itself."""
+    return re.search(rf"\b{argument}=|super\(\).__init__\(\s*{argument}\b", source) is not None
 
 
 def _call_arguments(cls: Any) -> list[str]:
@@ -201,12 +230,15 @@ def _describe_argument(
     """
     text = next(filter(None, (_documentation(parameter.name, one) for one in documented)), "")
     kind = next((kind for name, kind in _KINDS if name.fullmatch(parameter.name)), None)
-    described: dict[str, Any] = {"types": _types(parameter, text, kind)}
+    choices = [] if kind else _choices(parameter, text)
+    types = _types(parameter, text, kind, choices)
+    if types:
+        types = sorted({*types, *_UNDOCUMENTED.get((documented[0].__name__, parameter.name), ())})
+    described: dict[str, Any] = {"types": types}
     if parameter.default is inspect.Parameter.empty:
         described["required"] = True
     elif _is_plain(parameter.default):
-        described["default"] = parameter.default
-    choices = _choices(parameter, text)
+        described["default"] = _without_tuples(parameter.default)
     if choices:
         described["choices"] = choices
     if kind:
@@ -214,11 +246,15 @@ def _describe_argument(
     return described
 
 
-def _types(parameter: inspect.Parameter, text: str, kind: str | None) -> list[str]:
+def _types(
+    parameter: inspect.Parameter, text: str, kind: str | None, choices: list[str]
+) -> list[str]:
     """Returns what YAML may give; nothing where neither default nor documentation tells."""
     default = parameter.default
     if kind == "layers":
         return ["list", "mapping", *(["null"] if default is None else [])]
+    if kind == "optimizers":
+        return ["mapping"]
     if kind == "schedules":
         return ["mapping", "number"]
     if kind:
@@ -228,19 +264,36 @@ def _types(parameter: inspect.Parameter, text: str, kind: str | None) -> list[st
     if isinstance(default, bool):
         return ["boolean"]
     first = _SENTENCE.split(text, maxsplit=1)[0]
-    documented = {name for name, words in _WORDS if words.search(first)}
-    if not documented and default is inspect.Parameter.empty:
-        documented = {name for name, words in _WORDS if words.search(text)}
-    if _FREE.search(text) or (not documented and _default_type(default) in (None, "null")):
-        return []
-    if not documented:
-        # A number may be written where Keras takes one for each axis.
-        is_number = _default_type(default) in ("integer", "number", "list")
-        documented = {"number", "list"} if is_number else set()
-    types = documented | {_default_type(default) or ""}
-    if re.search(r"\bNone\b", text):
+    if choices:
+        types = {"string"}
+    elif _BY_AXIS.fullmatch(parameter.name):
+        types = {"integer", "list"}
+    else:
+        types = _documented_types(parameter, first, text)
+        if not types:
+            return []
+    if default is None or re.search(r"\bNone\b", text):
         types.add("null")
-    return sorted(types - {""})
+    return sorted(types)
+
+
+def _documented_types(parameter: inspect.Parameter, first: str, text: str) -> set[str]:
+    """Returns what the first sentence of the documentation and the default say together."""
+    if _FREE.search(first):
+        return set()
+    default = parameter.default
+    words = _LITERAL.sub(" ", first)
+    documented = {name for name, pattern in _WORDS if pattern.search(words)}
+    if not documented and default is inspect.Parameter.empty:
+        words = _LITERAL.sub(" ", text)
+        documented = {name for name, pattern in _WORDS if pattern.search(words)}
+    of_default = _default_type(default)
+    if not documented and of_default in ("integer", "number", "list"):
+        # A number may be written where Keras takes one for each axis.
+        documented = {"number", "list"}
+    if of_default not in (None, "null"):
+        documented.add(str(of_default))
+    return documented
 
 
 def _default_type(default: object) -> str | None:
@@ -264,15 +317,16 @@ def _default_type(default: object) -> str | None:
 
 def _choices(parameter: inspect.Parameter, text: str) -> list[str]:
     """Returns the names that the documentation lists, where it lists all."""
-    first = _SENTENCE.split(text, maxsplit=1)[0]
-    match = _CHOICES.search(first)
-    if match is None:
-        return []
-    listed = sorted(set(_QUOTED.findall(first[match.start() :])))
     default = parameter.default
-    if len(listed) < 2 or (isinstance(default, str) and default not in listed):
-        return []
-    return listed
+    sentences = _SENTENCE.split(text)
+    for sentence in sentences if isinstance(default, str) else sentences[:1]:
+        match = _CHOICES.search(sentence or "")
+        if match is None:
+            continue
+        listed = sorted(set(_QUOTED.findall(sentence[match.start() :])))
+        if len(listed) > 1 and (default in listed or not isinstance(default, str)):
+            return listed
+    return []
 
 
 def _documentation(argument: str, documented: Callable[..., Any]) -> str:
@@ -295,6 +349,11 @@ def _documentation(argument: str, documented: Callable[..., Any]) -> str:
 def _first_line(documented: Callable[..., Any]) -> str:
     lines = (inspect.getdoc(documented) or "").strip().splitlines()
     return lines[0] if lines else ""
+
+
+def _without_tuples(value: object) -> object:
+    """Returns `value` as JSON gives it back."""
+    return list(map(_without_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _is_plain(value: object) -> bool:
