@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from hydra.errors import (
     ConfigCompositionException,
@@ -19,15 +19,17 @@ from omegaconf.errors import (
     OmegaConfBaseException,
     ValidationError,
 )
-from yaml import YAMLError
+from yaml import Mark, MarkedYAMLError, YAMLError
 
 from models.problems import Problem, did_you_mean, expected
+from runner.paths import show_path
 
 _CONVERSION = re.compile(
     r"Value '(?P<value>.*)' of type '(?P<type>.*)' could not be converted to (?P<wanted>\w+)"
 )
 _BOOLEAN = re.compile(r"Value '(?P<value>.*)' is not a valid bool")
 _ASSIGNMENT = re.compile(r"Cannot assign (?P<type>\w+) to (?P<wanted>\w+)")
+_DUPLICATE = re.compile(r"found duplicate key (?P<key>.*)")
 _WANTED = {
     "Integer": "a whole number",
     "Float": "a number",
@@ -54,9 +56,22 @@ def explain(error: Exception) -> Problem | None:
             return _explain_omegaconf(error, "")
         case HydraException():
             return Problem("command line", _first_line(str(error)))
+        case MarkedYAMLError(problem_mark=mark) if mark is not None:
+            return _explain_yaml(error, mark)
         case YAMLError():
             return Problem("YAML", " ".join(str(error).split()))
     return None
+
+
+def _explain_yaml(error: MarkedYAMLError, mark: Mark) -> Problem:
+    """Explains what PyYAML, or OmegaConf's loader on top of it, found at a line of a file."""
+    file = show_path(Path(mark.name))
+    reason = str(error.problem)
+    if match := _DUPLICATE.fullmatch(reason):
+        reason = f"a second entry {match['key']!r} in one mapping; rename one of them"
+    elif error.context:
+        reason = f"{error.context} {reason}"
+    return Problem(f"{file}:{mark.line + 1}", f"{reason}.")
 
 
 def _explain_omegaconf(error: OmegaConfBaseException, context: str) -> Problem:

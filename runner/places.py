@@ -13,25 +13,27 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
 from models.problems import Problem
+from runner.paths import show_path
 
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> list[str]:
+def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> list[list[str]]:
     """Returns for each problem where it was written, such as ``conf/model/cnn.yaml:9``.
 
-    Call it where Hydra is initialized. A place that cannot be found is "".
+    Call it where Hydra is initialized. A problem has several places where overrides change part of
+    what a file declares, and none where no place can be found.
 
     Args:
         problems: Problems of the configuration that Hydra composed.
         overrides: What it was composed with.
     """
     lines = _read_lines(overrides)
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
     given = {
-        override.key_or_group: text
-        for override, text in zip(
-            OverridesParser.create().parse_overrides(list(overrides)), overrides, strict=True
-        )
+        path: f"command line: {text}"
+        for override, text in zip(parsed, overrides, strict=True)
+        for path in _paths_of(override.key_or_group, override.value())
     }
     return [_locate(problem, lines, given) for problem in problems]
 
@@ -39,29 +41,38 @@ def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> li
 def format_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> str:
     """Returns the report that a person reads: each problem, where it was written, its notes."""
     lines = []
-    for problem, place in zip(problems, locate_problems(problems, overrides), strict=True):
-        lines += [str(problem), *(f"    {note}" for note in (place, *problem.notes) if note)]
+    for problem, places in zip(problems, locate_problems(problems, overrides), strict=True):
+        lines += [str(problem), *(f"    {note}" for note in (*places, *problem.notes))]
     return "\n".join(lines)
 
 
-def _locate(problem: Problem, lines: Mapping[str, str], overrides: Mapping[str, str]) -> str:
+def _locate(problem: Problem, lines: Mapping[str, str], overrides: Mapping[str, str]) -> list[str]:
     path = _INDEX.sub(r".\1", problem.path)
-    for key, text in overrides.items():
+    if path in overrides:
+        return [overrides[path]]
+    within = {key: place for key, place in overrides.items() if key.startswith(f"{path}.")}
+    for key, place in within.items():
         # A wrong argument is reported at its layer, and named in the message.
-        parent, _, name = key.lstrip("+").rpartition(".")
-        if key == path or (parent == path and repr(name) in problem.message):
-            return f"command line: {text}"
-    if path not in lines:
-        within = [text for key, text in overrides.items() if key.lstrip("+").startswith(f"{path}.")]
-        if within:
-            return f"command line: {within[0]}"
+        if repr(key.removeprefix(f"{path}.")) in problem.message:
+            return [place]
+    if path in lines or within:
+        written = [lines[path]] if path in lines else []
+        return [*written, *dict.fromkeys(within.values())]
     while path:
-        if path in overrides:
-            return f"command line: {overrides[path]}"
-        if path in lines:
-            return lines[path]
         path = path.rpartition(".")[0]
-    return ""
+        if path in overrides:
+            return [overrides[path]]
+        if path in lines:
+            return [lines[path]]
+    return []
+
+
+def _paths_of(path: str, value: object) -> Iterator[str]:
+    """Yields the place of an override's value, and of each key of a mapping."""
+    yield path
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _paths_of(f"{path}.{key}", item)
 
 
 def _read_lines(overrides: Sequence[str]) -> dict[str, str]:
@@ -99,10 +110,8 @@ def _find_file(folders: Sequence[Path], name: str) -> Path | None:
 def _read_file(file: Path, package: str) -> Iterator[tuple[str, str]]:
     with file.open(encoding="utf-8") as text:
         root = yaml.compose(text)
-    here = Path.cwd()
-    shown = file.relative_to(here) if file.is_relative_to(here) else file
     for path, line in _walk(root, package):
-        yield path, f"{shown}:{line}"
+        yield path, f"{show_path(file)}:{line}"
 
 
 def _walk(node: yaml.Node | None, path: str) -> Iterator[tuple[str, int]]:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -233,7 +234,7 @@ def run_without_tensorflow(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        (["--help"], "model: cnn, mlp"),
+        (["--help"], "optimizer: adam, adamw, sgd"),
         (["--cfg", "job"], "conv1:"),
         (["model=mlp", "--cfg", "job"], "dense1:"),
     ],
@@ -253,30 +254,36 @@ def test_questions_are_answered_without_tensorflow(arguments, shown):
             "Did you mean 'optimizer'?\n",
         ),
         (
-            ["model=cnnn"],
-            "model: expected one of cnn, mlp; received 'cnnn' (str). Did you mean 'cnn'?\n",
+            ["optimizer=adm"],
+            "optimizer: expected one of adam, adamw, sgd; received 'adm' (str). "
+            "Did you mean 'adam'?\n",
         ),
         (
             ["model.layers.conv2.type=Conv2d", "model.layers.conv1.kernel_sise=3"],
             "model.layers.conv1: Conv2D has no argument 'kernel_sise'; did you mean "
             "'kernel_size'?\n"
+            "    command line: model.layers.conv1.kernel_sise=3\n"
             "model.layers.conv2.type: expected a layer; received 'Conv2d' (str). "
-            "Did you mean 'Conv2D'?\n",
+            "Did you mean 'Conv2D'?\n"
+            "    command line: model.layers.conv2.type=Conv2d\n",
         ),
         (
             ["model.inputs.image.dtype=float23"],
             "model.inputs.image.dtype: expected a dtype such as float32; received 'float23' "
-            "(str). Did you mean 'float32'?\n",
+            "(str). Did you mean 'float32'?\n"
+            "    command line: model.inputs.image.dtype=float23\n",
         ),
         (
             ["~model.inputs.image", "model.inputs={picture:{shape:[8,8,1],dtype:float32}}"],
             "model.inputs.picture: expected a feature of data 'digits' to feed it; received "
-            "'picture' (str). Choose from image.\n",
+            "'picture' (str). Choose from image.\n"
+            "    command line: model.inputs={picture:{shape:[8,8,1],dtype:float32}}\n",
         ),
         (
             ["tracking.database=/dev/null/here/mlflow.db"],
             "tracking.database: expected a path that can be written to; received "
-            "'/dev/null/here/mlflow.db' (str). Not a directory: choose another folder.\n",
+            "'/dev/null/here/mlflow.db' (str). Not a directory: choose another folder.\n"
+            "    command line: tracking.database=/dev/null/here/mlflow.db\n",
         ),
     ],
 )
@@ -292,9 +299,159 @@ def test_a_shape_that_cannot_fit_is_refused_and_leaves_no_run(project):
     assert (finished.returncode, finished.stderr) == (
         2,
         "model.layers.pool1: MaxPooling2D cannot take (batch, 8, 8, 32): the window (9, 9) is "
-        "larger than the input. The input was (batch, 8, 8, 1); conv1, norm1 came before.\n",
+        "larger than the input. The input was (batch, 8, 8, 1); conv1, norm1 came before.\n"
+        "    conf/model/cnn.yaml:11\n"
+        "    command line: model.layers.pool1.pool_size=9\n"
+        "    image  (batch, 8, 8, 1)\n"
+        "    conv1  (batch, 8, 8, 32)\n"
+        "    norm1  (batch, 8, 8, 32)\n",
     )
     assert not project.database.exists()
+
+
+MANY_MISTAKES = """\
+name: mine
+inputs:
+  image: {shape: "${data.features.image.shape}", dtype: float32}
+layers:
+  conv: {type: Conv2d, filters: 8, kernel_size: 3}
+  flatten: {type: Flatten}
+  add: {type: Add, from: [flatten, hidden]}
+  logits: {type: Dense, unit: 10}
+outputs: logits
+loss: {type: SparseCategoricalCrossentropy, from_logit: true}
+metrics: {}
+"""
+SHAPE_MISTAKES = """\
+name: mine
+inputs:
+  image: {shape: "${data.features.image.shape}", dtype: float32}
+layers:
+  conv: {type: Conv2D, filters: 8, kernel_size: 3}
+  pool: {type: MaxPooling2D, pool_size: 7}
+  flatten: {type: Flatten, from: conv}
+  sum: {type: Add, from: [conv, image]}
+outputs: [flatten, pool, sum]
+loss: null
+metrics: {}
+"""
+
+
+def write_model(folder, text):
+    (folder / "model").mkdir()
+    (folder / "model" / "mine.yaml").write_text(text, encoding="utf-8")
+
+
+def test_validate_says_all_that_is_wrong_and_where_without_tensorflow(tmp_path):
+    write_model(tmp_path, MANY_MISTAKES)
+    finished = run_without_tensorflow(
+        "validate", "--no-shapes", "--config-dir", str(tmp_path), "model=mine", "seed=half"
+    )
+    assert (finished.returncode, finished.stderr) == (
+        2,
+        "seed: expected a whole number; received 'half' (str).\n",
+    )
+    finished = run_without_tensorflow(
+        "validate", "--config-dir", str(tmp_path), "model=mine", "model.layers.conv.filters=many"
+    )
+    file = f"{tmp_path}/model/mine.yaml"
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.splitlines() == [
+        "model.layers.conv.type: expected a layer; received 'Conv2d' (str). Did you mean 'Conv2D'?",
+        f"    {file}:5",
+        "model.layers.add.from[1]: expected the name of an input or of a layer that comes before; "
+        "received 'hidden' (str). Choose from image, conv, flatten.",
+        f"    {file}:7",
+        "model.layers.logits: Dense has no argument 'unit'; did you mean 'units'?",
+        f"    {file}:8",
+        "model.layers.logits: Dense needs the argument 'units'.",
+        f"    {file}:8",
+        "model.loss: SparseCategoricalCrossentropy has no argument 'from_logit'; did you mean "
+        "'from_logits'?",
+        f"    {file}:10",
+    ]
+
+
+def test_validate_says_every_shape_that_does_not_fit_and_those_on_the_way(project):
+    write_model(project.folder, SHAPE_MISTAKES)
+    finished = validate("--config-dir", str(project.folder), "model=mine", "task=forward")
+    file = f"{project.folder}/model/mine.yaml"
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.splitlines() == [
+        "model.layers.pool: MaxPooling2D cannot take (batch, 6, 6, 8): the window (7, 7) is larger "
+        "than the input. The input was (batch, 8, 8, 1); conv came before.",
+        f"    {file}:6",
+        "    image  (batch, 8, 8, 1)",
+        "    conv   (batch, 6, 6, 8)",
+        "model.layers.sum: Add cannot take (batch, 6, 6, 8), (batch, 8, 8, 1): Inputs have "
+        "incompatible shapes. Received shapes (6, 6, 8) and (8, 8, 1). The input was "
+        "(batch, 8, 8, 1); conv came before.",
+        f"    {file}:8",
+        "    image  (batch, 8, 8, 1)",
+        "    conv   (batch, 6, 6, 8)",
+    ]
+
+
+def test_validate_shows_the_layers_of_what_is_valid_and_runs_nothing(project):
+    finished = validate("model=cnn", f"tracking.database={project.database}")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    lines = finished.stdout.splitlines()
+    assert lines[1].split() == ["conv1", "Conv2D", "(batch,", "8,", "8,", "32)", "320"]
+    assert lines[-1] == "cnn: valid"
+    assert not project.database.exists()
+    finished = run_without_tensorflow("validate", "--no-shapes", "model=cnn")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout == "cnn: names, arguments and types are valid\n"
+
+
+def validate(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "runner", "validate", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+EXPORT = """
+import sys
+
+import keras
+
+keras.utils.set_random_seed(3)
+image = keras.Input((8, 8, 1), name="image")
+hidden = keras.layers.Dense(16, "relu", name="hidden")(keras.layers.Flatten()(image))
+model = keras.Model(image, keras.layers.Dense(10, name="last")(hidden))
+model.save(sys.argv[1])
+"""
+IMPORTED = """\
+name: mine
+inputs:
+  image: {shape: "${data.features.image.shape}", dtype: float32}
+layers:
+  net: {file: %s}
+outputs: net
+loss: {type: SparseCategoricalCrossentropy, from_logits: true}
+metrics: {accuracy: {type: SparseCategoricalAccuracy}}
+"""
+
+
+def test_a_model_of_a_keras_file_is_run_and_trained_further(project):
+    file = project.folder / "net.keras"
+    subprocess.run([sys.executable, "-c", EXPORT, str(file)], check=True, timeout=TIMEOUT_SECONDS)
+    write_model(project.folder, IMPORTED % file)
+    own = ("--config-dir", str(project.folder), "model=mine")
+    finished = project.run(*own, "task=forward", "task.examples=5", "fetches.fed=image")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    (run,) = project.runs()
+    with np.load(artifact(run, "fetches/test.npz")) as arrays:
+        wanted = keras.saving.load_model(file)(arrays["fed"])
+        np.testing.assert_allclose(arrays["outputs"], wanted, rtol=1e-5, atol=1e-6)
+    finished = project.run(*own, "task.epochs=10")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert project.runs()[-1].data.metrics["test/accuracy"] > 0.8
 
 
 def test_the_ui_shows_the_store_of_a_run(project):

@@ -34,12 +34,12 @@ def line_of(monkeypatch):
 )
 def test_a_value_is_in_the_file_that_set_it_last(line_of, path, file, text):
     with open_hydra():
-        assert locate_problems([Problem(path, "")], []) == [line_of(file, text)]
+        assert locate_problems([Problem(path, "")], []) == [[line_of(file, text)]]
 
 
 def test_a_file_that_overrides_another_goes_before_it(line_of):
     with open_hydra():
-        (place,) = locate_problems([Problem("session.device", "")], ["session=cpu"])
+        ((place,),) = locate_problems([Problem("session.device", "")], ["session=cpu"])
     assert place == line_of("session/cpu.yaml", "device:")
 
 
@@ -48,13 +48,24 @@ def test_a_file_that_overrides_another_goes_before_it(line_of):
     [
         (Problem("model.layers.conv1.filters", ""), "model.layers.conv1.filters=abc"),
         (Problem("model.layers.conv1", "no argument 'filtrs'"), "model.layers.conv1.filtrs=3"),
+        (Problem("model.layers.conv1.filters", ""), "model.layers.conv1={filters: 0.5}"),
         (Problem("model.layers.more.type", ""), "+model.layers.more={type: Dens}"),
         (Problem("model.layers.more", ""), "model.layers.more.type=Flatten"),
     ],
 )
 def test_what_was_written_on_the_command_line_is_found_there(problem, override):
     with open_hydra():
-        assert locate_problems([problem], ["seed=3", override]) == [f"command line: {override}"]
+        assert locate_problems([problem], ["seed=3", override]) == [[f"command line: {override}"]]
+
+
+def test_a_layer_changed_on_the_command_line_is_found_in_both_places(line_of):
+    overrides = ["model.layers.pool1.pool_size=9", "seed=1"]
+    with open_hydra():
+        (places,) = locate_problems([Problem("model.layers.pool1", "too large")], overrides)
+    assert places == [
+        line_of("model/cnn.yaml", "  pool1:"),
+        "command line: model.layers.pool1.pool_size=9",
+    ]
 
 
 def test_a_file_of_the_users_own_is_found(tmp_path):
@@ -64,7 +75,7 @@ def test_a_file_of_the_users_own_is_found(tmp_path):
     )
     overrides = [f"hydra.searchpath=[file://{tmp_path}]", "model=mine"]
     with open_hydra():
-        (place,) = locate_problems([Problem("model.layers.conv1.filters", "")], overrides)
+        ((place,),) = locate_problems([Problem("model.layers.conv1.filters", "")], overrides)
     assert place == f"{tmp_path}/model/mine.yaml:6"
 
 
