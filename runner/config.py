@@ -134,7 +134,7 @@ class SessionConfig:
         allow_soft_placement: Move an operation that has no kernel on its device to one that has.
         log_device_placement: Have TensorFlow print where each operation runs.
         gpu_options: Memory and visibility of GPUs.
-        tensorflow_log_level: What TensorFlow's C++ side prints: 0 all, 1 no information, 2 no
+        tensorflow_log_level: What TensorFlow prints and logs: 0 all, 1 no information, 2 no
             warnings either, 3 nothing. An environment's ``TF_CPP_MIN_LOG_LEVEL`` goes before it.
     """
 

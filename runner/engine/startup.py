@@ -1,5 +1,6 @@
 """Imports TensorFlow without its start-up noise."""
 
+import logging
 import os
 import re
 import sys
@@ -14,9 +15,11 @@ _NOISE = re.compile(
     rb"|To enable the following instructions"
 )
 
+_PYTHON_LEVELS = (logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+
 
 def import_tensorflow(log_level: int) -> None:
-    """Imports TensorFlow and Keras, its C++ side printing no more than `log_level` asks for.
+    """Imports TensorFlow, which then prints no more than `log_level` asks for.
 
     Args:
         log_level: 0 prints all, 1 no information, 2 no warnings, 3 nothing; the environment's
@@ -32,6 +35,7 @@ def import_tensorflow(log_level: int) -> None:
 
         # The first look for devices prints too.
         tensorflow.config.list_physical_devices()
+    tensorflow.get_logger().setLevel(_PYTHON_LEVELS[min(level, 3)])
 
 
 @contextmanager

@@ -23,6 +23,13 @@ def test_the_noise_is_silenced_unless_asked_for():
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(("level", "shown"), [(1, True), (2, False), (3, False)])
+def test_warnings_of_its_python_side_are_silenced_too(level, shown):
+    code = f"{IMPORT.format(level=level)}; import tensorflow; tensorflow.get_logger().warning('so')"
+    assert ("WARNING:tensorflow:so" in stderr_of(code)) == shown
+
+
+@pytest.mark.integration
 def test_what_others_write_meanwhile_is_not_lost():
     code = (
         "import os, sys, runner.engine.startup as startup\n"
