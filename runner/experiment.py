@@ -14,6 +14,7 @@ from runner.engine.feeds import fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
 from runner.engine.session import GraphSession, open_session
 from runner.results import FetchResult, Result, SplitResult
+from runner.signals import hold_signals
 from runner.tasks.forward import forward
 from runner.tasks.train import train
 from runner.tracking.mlflow import start_run
@@ -46,15 +47,15 @@ def run_experiment(
             dataset = _fit_dataset(dataset, graph)
         with clock.phase("session"):
             session = stack.enter_context(open_session(graph, config.session))
-        with clock.phase("log"):
+        with clock.phase("log"), hold_signals():
             tracker = stack.enter_context(closing(_open_tracker(config, context)))
             tracker.log_tags({"devices": ", ".join(session.devices)})
         reporter.show_layers(graph.layers)
         for result in _timed(_run_task(config, graph, session, dataset), clock):
-            with clock.phase("log"):
+            with clock.phase("log"), hold_signals():
                 tracker.log_result(result)
             reporter.show_result(result)
-        with clock.phase("log"):
+        with clock.phase("log"), hold_signals():
             tracker.log_seconds(clock.seconds)
     reporter.show_end(tracker.run_id, clock.seconds)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runner.results import Result
+from runner.signals import hold_signals
 
 
 class Status(Enum):
@@ -74,7 +75,8 @@ def closing(tracker: Tracker) -> Iterator[Tracker]:
     """Yields `tracker` and closes it with the status that the block ended in."""
     with closing_on_error(tracker):
         yield tracker
-    tracker.close(Status.FINISHED)
+    with hold_signals():
+        tracker.close(Status.FINISHED)
 
 
 @contextmanager
@@ -86,8 +88,10 @@ def closing_on_error(tracker: Tracker) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        tracker.close(Status.FAILED, error)
+        with hold_signals():
+            tracker.close(Status.FAILED, error)
         raise
     except BaseException as error:
-        tracker.close(Status.KILLED, error)
+        with hold_signals():
+            tracker.close(Status.KILLED, error)
         raise
