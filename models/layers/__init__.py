@@ -1,0 +1,1 @@
+"""Our own Keras layers, one a file; ``class: models.layers.sampling.Sampling`` names one."""
