@@ -72,12 +72,19 @@ class BuiltModel:
             features: A tensor for each input, (batch, ...), by input name.
             training: Whether layers such as Dropout behave as in training.
         """
+        called = self.iterate_calls(features, training=training)
+        return {**features, **{call.name: value for call, value in called}}
+
+    def iterate_calls(
+        self, features: Mapping[str, Any], *, training: bool
+    ) -> Iterator[tuple[LayerCall, Any]]:
+        """Yields each call, right after it is made, and what it gives; as ``call_layers``."""
         values = dict(features)
         for call in self.calls:
             layer = self.layers[call.layer]
             with keras.name_scope(call.name, caller=layer):
                 values[call.name] = _apply(layer, call, values, training=training)
-        return values
+            yield call, values[call.name]
 
 
 def build_model(config: ModelConfig) -> BuiltModel:

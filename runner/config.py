@@ -108,6 +108,14 @@ class ForwardConfig(TaskConfig):
 
 
 @dataclass
+class InspectConfig(TaskConfig):
+    """Say what the model is made of and what it costs; nothing is run.
+
+    ``examples`` is the batch size that operations and memory are counted at.
+    """
+
+
+@dataclass
 class GPUOptionsConfig:
     """``ConfigProto.gpu_options``; null keeps TensorFlow's default.
 
@@ -229,6 +237,6 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "digits": DigitsDataConfig,
         "random": RandomDataConfig,
     },
-    "task": {"train": TrainConfig, "forward": ForwardConfig},
+    "task": {"train": TrainConfig, "forward": ForwardConfig, "inspect": InspectConfig},
     "tracking": {"sqlite": SqliteTrackingConfig, "off": OffTrackingConfig},
 }

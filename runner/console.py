@@ -1,7 +1,8 @@
 """Shows a run to the person who started it; next to nothing where that is no terminal."""
 
+import io
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 from rich.console import Console
@@ -11,6 +12,8 @@ from rich.table import Table
 from models.shapes import format_shape
 from runner.results import (
     FetchResult,
+    InspectResult,
+    LayerCost,
     LayerSummary,
     Metrics,
     Result,
@@ -23,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _BAR_EVERY_STEPS = 10
 _LEAST_SECONDS = 0.05
+_THREE_DIGITS = 999.5
+# Wider than any table; where no terminal is, nothing wraps.
+_PLAIN_WIDTH = 1000
 
 
 class Reporter:
@@ -66,6 +72,8 @@ class Reporter:
                     self._bar.show_split(result)
                 if result.split == "test":
                     self._ends.append(f"test     {metrics}")
+            case InspectResult():
+                self._show_costs(result)
             case FetchResult():
                 shapes = [f"{name} {array.shape}" for name, array in result.fetched.items()]
                 self._ends.append(f"fetched  {', '.join(shapes)} of {result.split} examples")
@@ -91,6 +99,17 @@ class Reporter:
     def __exit__(self, *_: object) -> None:
         """Leaves the terminal as it was found."""
         self._close_bar()
+
+    def _show_costs(self, result: InspectResult) -> None:
+        """Shows what each layer costs, everywhere: the table is what was asked for."""
+        for layer in result.layers:
+            log.info("layer %s", " ".join(_cost_cells(layer)))
+        table = _cost_table(result)
+        if self._console.is_terminal:
+            self._console.print(table, "")
+        else:
+            self._console.print(_plain(table), soft_wrap=True, markup=False, highlight=False)
+        self._ends += _describe_totals(result)
 
     def _close_bar(self) -> None:
         if self._bar:
@@ -162,6 +181,75 @@ def _layer_table(layers: Sequence[LayerSummary]) -> Table:
 
 def _format_shapes(layer: LayerSummary) -> str:
     return ", ".join(map(format_shape, layer.output_shapes))
+
+
+def _cost_table(result: InspectResult) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("layer", "type", "output shape"):
+        table.add_column(column)
+    for column in ("trained", "frozen", "FLOPs", "activations", "parameters"):
+        table.add_column(column, justify="right")
+    for layer in result.layers:
+        table.add_row(*_cost_cells(layer))
+    table.add_row(*_cost_cells(result.totals), style="bold")
+    return table
+
+
+def _cost_cells(layer: LayerCost) -> list[str]:
+    return [
+        layer.name,
+        layer.type,
+        ", ".join(map(format_shape, layer.output_shapes)),
+        f"{layer.trained_parameters:,}",
+        f"{layer.frozen_parameters:,}",
+        format_count(layer.flops) + _plus(layer.unknown),
+        format_bytes(layer.activation_bytes) + _plus(layer.varying_outputs),
+        format_bytes(layer.parameter_bytes),
+    ]
+
+
+def _plus(unknown: object) -> str:
+    """Returns the mark of a number that is the least it can be, where something is unknown."""
+    return "+" if unknown else ""
+
+
+def _plain(table: Table) -> str:
+    text = io.StringIO()
+    Console(file=text, width=_PLAIN_WIDTH, color_system=None).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _describe_totals(result: InspectResult) -> Iterator[str]:
+    totals = result.totals
+    flops = format_count(totals.flops) + _plus(totals.unknown)
+    memory = format_bytes(totals.activation_bytes) + _plus(totals.varying_outputs)
+    parameters = totals.trained_parameters + totals.frozen_parameters
+    size = format_bytes(totals.parameter_bytes)
+    yield f"flops    {flops} a batch of {result.batch_size}, a multiply-add counted as 2"
+    yield f"memory   {memory} of activations  {size} of {parameters:,} parameters"
+    if totals.unknown:
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(totals.unknown.items()))
+        yield f"unknown  {counts}: + marks sums without them"
+
+
+def format_count(count: int) -> str:
+    """Returns a count to three digits, as ``20.7 M``."""
+    return _scale(count, 1000, ("", " k", " M", " G", " T", " P", " E"))
+
+
+def format_bytes(count: int) -> str:
+    """Returns a number of bytes to three digits, as ``85.1 KiB``."""
+    return _scale(count, 1024, (" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"))
+
+
+def _scale(count: int, base: int, units: Sequence[str]) -> str:
+    if count < base:
+        return f"{count}{units[0]}"
+    value, exponent = float(count), 0
+    while value >= _THREE_DIGITS and exponent < len(units) - 1:
+        value /= base
+        exponent += 1
+    return f"{value:.3g}{units[exponent]}"
 
 
 def format_metrics(metrics: Metrics) -> str:

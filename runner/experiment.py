@@ -1,12 +1,18 @@
 """One run, from a valid configuration to its true status."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from runner.clock import PhaseClock
-from runner.config import ExperimentConfig, ForwardConfig, SqliteTrackingConfig, TrainConfig
+from runner.config import (
+    ExperimentConfig,
+    ForwardConfig,
+    InspectConfig,
+    SqliteTrackingConfig,
+    TrainConfig,
+)
 from runner.console import Reporter
 from runner.data.examples import Dataset, Examples
 from runner.data.sources import load_dataset
@@ -16,6 +22,7 @@ from runner.engine.session import GraphSession, open_session
 from runner.results import FetchResult, Result, SplitResult
 from runner.signals import hold_signals
 from runner.tasks.forward import forward
+from runner.tasks.inspect import inspect
 from runner.tasks.train import train
 from runner.tracking.mlflow import start_run
 from runner.tracking.tracker import NullTracker, RunContext, Tracker, closing
@@ -39,6 +46,9 @@ def run_experiment(
             is logged then.
         StepError: If a step fails in the Session; the run is logged as FAILED.
     """
+    if isinstance(config.task, InspectConfig):
+        _inspect_experiment(config, config.task, context, reporter, clock)
+        return
     with ExitStack() as stack:
         with clock.phase("data"):
             dataset = load_dataset(config.data, config.model.inputs, config.seed)
@@ -51,13 +61,37 @@ def run_experiment(
             tracker = stack.enter_context(closing(_open_tracker(config, context)))
             tracker.log_tags({"devices": ", ".join(session.devices)})
         reporter.show_layers(graph.layers)
-        for result in _timed(_run_task(config, graph, session, dataset), clock):
-            with clock.phase("log"), hold_signals():
-                tracker.log_result(result)
-            reporter.show_result(result)
-        with clock.phase("log"), hold_signals():
-            tracker.log_seconds(clock.seconds)
+        results = _timed(_run_task(config, graph, session, dataset), clock)
+        _log_results(results, tracker, reporter, clock)
     reporter.show_end(tracker.run_id, clock.seconds)
+
+
+def _inspect_experiment(
+    config: ExperimentConfig,
+    task: InspectConfig,
+    context: RunContext,
+    reporter: Reporter,
+    clock: PhaseClock,
+) -> None:
+    """Builds the model without data and without a Session, and tells what it is made of."""
+    with clock.phase("build"):
+        results = list(inspect(config, task))
+    with ExitStack() as stack:
+        with clock.phase("log"), hold_signals():
+            tracker = stack.enter_context(closing(_open_tracker(config, context)))
+        _log_results(results, tracker, reporter, clock)
+    reporter.show_end(tracker.run_id, clock.seconds)
+
+
+def _log_results(
+    results: Iterable[Result], tracker: Tracker, reporter: Reporter, clock: PhaseClock
+) -> None:
+    for result in results:
+        with clock.phase("log"), hold_signals():
+            tracker.log_result(result)
+        reporter.show_result(result)
+    with clock.phase("log"), hold_signals():
+        tracker.log_seconds(clock.seconds)
 
 
 def _open_tracker(config: ExperimentConfig, context: RunContext) -> Tracker:

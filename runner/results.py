@@ -1,5 +1,6 @@
 """What the tasks yield, as they yield it; the tracker logs it and the console shows it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -110,4 +111,76 @@ class TraceResult:
     operations: int
 
 
-Result = Started | StepResult | SplitResult | FetchResult | TraceResult
+@dataclass(frozen=True)
+class LayerCost:
+    """What a call of a layer costs at inference.
+
+    Attributes:
+        name: The call's name.
+        type: The layer's Keras class.
+        sources: The inputs and calls that it takes from.
+        output_shapes: (batch, ...) of each output, None where an axis varies.
+        trained_parameters: Number of weights that training changes by gradients; 0 for a further
+            call of a shared layer.
+        frozen_parameters: Likewise of all others, such as moving averages.
+        parameter_bytes: What both take in memory.
+        flops: Floating-point operations a batch, a multiply-add counted as 2, at the least.
+        activation_bytes: What the outputs that are new in memory take for a batch, at the least;
+            0 for those that are reshaped or passed on, and where the model's outputs need none.
+        unknown: How many operations of each type there are whose cost is not known.
+        varying_outputs: How many outputs there are of a size that is not known.
+    """
+
+    name: str
+    type: str
+    sources: tuple[str, ...]
+    output_shapes: tuple[tuple[int | None, ...], ...]
+    trained_parameters: int
+    frozen_parameters: int
+    parameter_bytes: int
+    flops: int
+    activation_bytes: int
+    unknown: Mapping[str, int]
+    varying_outputs: int
+
+
+@dataclass(frozen=True)
+class InspectResult:
+    """What a model is made of and what it costs, nothing run.
+
+    Attributes:
+        batch_size: Examples in a batch.
+        inputs: (batch, ...) of each input by name.
+        layers: The cost of each call of each layer, in order.
+        outputs: The call that gives each output, by the output's name.
+        flops_by_operation: Floating-point operations by the type of operation.
+    """
+
+    batch_size: int
+    inputs: Mapping[str, tuple[int | None, ...]]
+    layers: tuple[LayerCost, ...]
+    outputs: Mapping[str, str]
+    flops_by_operation: Mapping[str, int]
+
+    @property
+    def totals(self) -> LayerCost:
+        """The sums over all layers."""
+        unknown: Counter[str] = Counter()
+        for layer in self.layers:
+            unknown.update(layer.unknown)
+        return LayerCost(
+            name="total",
+            type="",
+            sources=(),
+            output_shapes=(),
+            trained_parameters=sum(layer.trained_parameters for layer in self.layers),
+            frozen_parameters=sum(layer.frozen_parameters for layer in self.layers),
+            parameter_bytes=sum(layer.parameter_bytes for layer in self.layers),
+            flops=sum(layer.flops for layer in self.layers),
+            activation_bytes=sum(layer.activation_bytes for layer in self.layers),
+            unknown=unknown,
+            varying_outputs=sum(layer.varying_outputs for layer in self.layers),
+        )
+
+
+Result = Started | StepResult | SplitResult | FetchResult | TraceResult | InspectResult

@@ -16,6 +16,7 @@ from runner.config import (
     DataConfig,
     ExperimentConfig,
     ForwardConfig,
+    InspectConfig,
     RandomDataConfig,
     SessionConfig,
     SqliteTrackingConfig,
@@ -92,6 +93,8 @@ def _validate_data(data: DataConfig) -> Iterator[Problem]:
 def _validate_feeds(config: ExperimentConfig) -> Iterator[Problem]:
     """Yields what keeps the data from feeding the model's inputs."""
     data = config.data
+    if isinstance(config.task, InspectConfig):
+        return  # no data is read
     for name, tensor in config.model.inputs.items():
         path = f"model.inputs.{name}"
         if isinstance(data, RandomDataConfig):

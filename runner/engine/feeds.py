@@ -12,11 +12,17 @@ from models.problems import ConfigError, Problem, expected
 Placeholder: TypeAlias = tf.Tensor | tf.SparseTensor
 
 
-def open_placeholder(name: str, tensor: TensorConfig) -> Placeholder:
-    """Returns a placeholder of the declared shape, its batch axis in front."""
+def open_placeholder(name: str, tensor: TensorConfig, batch_size: int | None = None) -> Placeholder:
+    """Returns a placeholder of the declared shape, its batch axis in front.
+
+    Args:
+        name: The placeholder's name in the graph.
+        tensor: Its shape and dtype.
+        batch_size: The only number of examples it takes where none is declared; None for any.
+    """
     if not isinstance(tensor, InputConfig):
-        return tf.compat.v1.placeholder(tensor.dtype, [None, *tensor.shape], name=name)
-    shape = [tensor.batch_size, *tensor.shape]
+        return tf.compat.v1.placeholder(tensor.dtype, [batch_size, *tensor.shape], name=name)
+    shape = [tensor.batch_size or batch_size, *tensor.shape]
     if tensor.sparse:
         return tf.compat.v1.sparse_placeholder(tensor.dtype, shape, name=name)
     return tf.compat.v1.placeholder(tensor.dtype, shape, name=name)

@@ -1,6 +1,7 @@
 """Traces an experiment into one ``tf.Graph``: placeholders, model, steps."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +68,7 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
     Raises:
         ConfigError: If Keras refuses a layer, a loss or a metric, or a fetch is not in the graph.
     """
-    # Keras counts names over the process, and seeds its initializers from Python's generator.
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(config.seed)
-    graph = tf.Graph()
-    with graph.as_default(), tf.device(config.session.device):
-        tf.compat.v1.set_random_seed(config.seed)
+    with open_graph(config) as graph:
         features = {
             name: open_placeholder(name, tensor) for name, tensor in config.model.inputs.items()
         }
@@ -101,6 +97,18 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
         predict=predict,
         training=training,
     )
+
+
+@contextmanager
+def open_graph(config: ExperimentConfig) -> Iterator[tf.Graph]:
+    """Yields a new graph that the block builds in, on the configured device and from the seed."""
+    # Keras counts names over the process, and seeds its initializers from Python's generator.
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(config.seed)
+    graph = tf.Graph()
+    with graph.as_default(), tf.device(config.session.device):
+        tf.compat.v1.set_random_seed(config.seed)
+        yield graph
 
 
 def _assign_weights(model: BuiltModel) -> Iterator[Assignment]:

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from runner.console import Reporter
-from runner.results import FetchResult, LayerSummary, SplitResult, Started, StepResult
+from runner.console import Reporter, format_bytes, format_count
+from runner.results import (
+    FetchResult,
+    InspectResult,
+    LayerCost,
+    LayerSummary,
+    SplitResult,
+    Started,
+    StepResult,
+)
 
 LAYERS = (
     LayerSummary("conv1", "Conv2D", ((None, 8, 8, 32),), 320),
@@ -87,3 +95,62 @@ def test_the_bar_is_gone_when_a_run_breaks_off():
         break_off()
     hidden, shown = "\x1b[?25l", "\x1b[?25h"
     assert text.getvalue().count(hidden) == text.getvalue().count(shown) == 1
+
+
+CONV = LayerCost(
+    name="block.0.conv",
+    type="Conv2D",
+    sources=("image",),
+    output_shapes=((None, 8, None, 32),),
+    trained_parameters=18496,
+    frozen_parameters=64,
+    parameter_bytes=74240,
+    flops=20_054_016,
+    activation_bytes=262144,
+    unknown={"ResizeBicubic": 2},
+    varying_outputs=0,
+)
+INSPECTED = InspectResult(
+    batch_size=32,
+    inputs={"image": (None, 8, None, 1)},
+    layers=(CONV,),
+    outputs={"conv": "block.0.conv"},
+    flops_by_operation={"Conv2D": 20_054_016},
+)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_costs_are_shown_everywhere_and_a_lower_bound_is_marked(is_terminal):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=is_terminal, width=120, color_system=None)
+    reporter = Reporter(["ui"], console)
+    reporter.show_result(INSPECTED)
+    reporter.show_end(None, {"build": 1.0})
+    lines = [line.split() for line in text.getvalue().splitlines()]
+    header = "layer type output shape trained frozen FLOPs activations parameters"
+    assert lines[0] == header.split()
+    costs = ["18,496", "64", "20.1", "M+", "256", "KiB", "72.5", "KiB"]
+    assert lines[1] == ["block.0.conv", "Conv2D", "(batch,", "8,", "?,", "32)", *costs]
+    assert lines[2] == ["total", *costs]
+    assert text.getvalue().endswith(
+        "flops    20.1 M+ a batch of 32, a multiply-add counted as 2\n"
+        "memory   256 KiB of activations  72.5 KiB of 18,560 parameters\n"
+        "unknown  2 ResizeBicubic: + marks sums without them\n"
+        "time     build 1.0 s\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (999, "999"), (1000, "1 k"), (20_054_016, "20.1 M"), (7_764_381_168, "7.76 G")],
+)
+def test_counts_are_read_to_three_digits(count, text):
+    assert format_count(count) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(512, "512 B"), (1280, "1.25 KiB"), (1_040_000, "0.992 MiB"), (2**33, "8 GiB")],
+)
+def test_bytes_are_read_to_three_digits(count, text):
+    assert format_bytes(count) == text

@@ -21,7 +21,7 @@ def problems_of(config):
 
 @pytest.mark.parametrize("model", ["cnn", "mlp"])
 @pytest.mark.parametrize("data", ["digits", "random"])
-@pytest.mark.parametrize("task", ["train", "forward"])
+@pytest.mark.parametrize("task", ["train", "forward", "inspect"])
 def test_what_is_shipped_is_valid(compose, model, data, task):
     validate(compose(f"model={model}", f"data={data}", f"task={task}"))
 
@@ -188,6 +188,14 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "[True, False] (list).",
         ),
         (
+            ["task=inspect", "task.examples=0"],
+            "task.examples: expected a number of 1 or more; received 0 (int).",
+        ),
+        (
+            ["task=inspect", f"{IMAGE}.batch_size=7"],
+            "task.examples: expected 7, as model.inputs.image.batch_size is; received 32 (int).",
+        ),
+        (
             ["optimizer.learning_rat=3"],
             "optimizer: Adam has no argument 'learning_rat'; did you mean 'learning_rate'?",
         ),
@@ -236,6 +244,14 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
 )
 def test_validate_reports(compose, overrides, message):
     assert message in problems_of(compose(*overrides))
+
+
+def test_a_model_that_the_data_could_not_feed_is_inspected(compose):
+    validate(compose("task=inspect", f"{IMAGE}.shape=[9,9,1]"))
+
+
+def test_the_batch_size_that_costs_are_counted_at_is_the_datas(compose):
+    assert compose("task=inspect", "data.batch_size=5").task.examples == 5
 
 
 def test_all_problems_come_together_in_the_order_of_the_file(compose):

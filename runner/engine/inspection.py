@@ -1,0 +1,156 @@
+"""Builds a model's inference graph for one batch size and tells what each layer costs in it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.factory import BuiltModel, build_model, find_output, iterate_layers
+from models.wiring import LayerCall
+from runner.config import ExperimentConfig
+from runner.engine.feeds import Placeholder, open_placeholder
+from runner.engine.flops import Cost, FlopsCounter, find_needed
+from runner.engine.graph import open_graph
+from runner.engine.operations import UnknownShapeError, count_elements
+from runner.results import InspectResult, LayerCost
+
+# What gives the same numbers in the same memory.
+_VIEWS = frozenset(
+    ("Identity", "Reshape", "ExpandDims", "Squeeze", "StopGradient", "EnsureShape", "Snapshot")
+)
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """What a call left in the graph.
+
+    Attributes:
+        operations: Those that the outputs of the model need, and no other call made.
+        outputs: Tensors that the layer gives.
+    """
+
+    operations: list[tf.Operation]
+    outputs: list[tf.Tensor]
+
+
+def inspect_model(config: ExperimentConfig, batch_size: int) -> InspectResult:
+    """Returns what the model of `config` costs at inference.
+
+    Args:
+        config: A configuration in which ``validate`` found nothing.
+        batch_size: Examples in a batch.
+
+    Raises:
+        ConfigError: If Keras refuses a layer.
+    """
+    with open_graph(config) as graph:
+        features = {
+            name: open_placeholder(name, tensor, batch_size)
+            for name, tensor in config.model.inputs.items()
+        }
+        with tf.name_scope("variables"):
+            model = build_model(config.model)
+        traced = _trace_calls(model, features, graph)
+    counter = FlopsCounter(graph)
+    costs = {name: counter.count(parts.operations) for name, parts in traced.items()}
+    return InspectResult(
+        batch_size=batch_size,
+        inputs={name: tuple(symbol.shape) for name, symbol in _inputs(model).items()},
+        layers=tuple(_describe_layers(model, traced, costs)),
+        outputs={name: reference.name for name, reference in model.outputs.items()},
+        flops_by_operation=sum(costs.values(), Cost()).flops,
+    )
+
+
+def _inputs(model: BuiltModel) -> Mapping[str, keras.KerasTensor]:
+    inputs: Mapping[str, keras.KerasTensor] = model.keras_model.input
+    return inputs
+
+
+def _trace_calls(
+    model: BuiltModel, features: Mapping[str, Placeholder], graph: tf.Graph
+) -> dict[str, _Traced]:
+    """Calls the layers in `graph`, and returns what each call left there."""
+    values: dict[str, Any] = dict(features)
+    ends = {}
+    start = len(graph.get_operations())
+    for call, value in model.iterate_calls(features, training=False):
+        values[call.name] = value
+        ends[call.name] = len(graph.get_operations())
+    outputs = [find_output(values, reference) for reference in model.outputs.values()]
+    needed = find_needed(_tensors(outputs))
+    operations = graph.get_operations()
+    traced = {}
+    for name, end in ends.items():
+        own = [each for each in operations[start:end] if each.name in needed]
+        traced[name] = _Traced(own, _tensors(values[name]))
+        start = end
+    return traced
+
+
+def _tensors(value: Any) -> list[tf.Tensor]:
+    """Returns the dense tensors of nested values, sparse ones taken apart."""
+    flat = tf.nest.flatten(value, expand_composites=True)
+    return [tensor for tensor in flat if isinstance(tensor, tf.Tensor)]
+
+
+def _describe_layers(
+    model: BuiltModel, traced: Mapping[str, _Traced], costs: Mapping[str, Cost]
+) -> Iterator[LayerCost]:
+    seen: set[int] = set()
+    for call, layer, symbol in iterate_layers(model):
+        trained = list(_take_new(layer.trainable_weights, seen))
+        frozen = list(_take_new(layer.non_trainable_weights, seen))
+        sizes = [_count_bytes(tensor) for tensor in _find_new(traced[call.name])]
+        yield LayerCost(
+            name=call.name,
+            type=type(layer).__name__,
+            sources=_sources(call),
+            output_shapes=tuple(tuple(output.shape) for output in keras.tree.flatten(symbol)),
+            trained_parameters=_count_parameters(trained),
+            frozen_parameters=_count_parameters(frozen),
+            parameter_bytes=sum(_count_bytes(weight.value) or 0 for weight in trained + frozen),
+            flops=costs[call.name].total,
+            activation_bytes=sum(size for size in sizes if size is not None),
+            unknown=costs[call.name].unknown,
+            varying_outputs=sizes.count(None),
+        )
+
+
+def _sources(call: LayerCall) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reference.name for reference in call.references()))
+
+
+def _take_new(weights: Iterable[keras.Variable], seen: set[int]) -> Iterator[keras.Variable]:
+    """Yields the weights that no layer before had, and adds them to `seen`."""
+    for weight in weights:
+        if id(weight) not in seen:
+            seen.add(id(weight))
+            yield weight
+
+
+def _count_parameters(weights: Iterable[keras.Variable]) -> int:
+    return sum(weight.shape.num_elements() for weight in weights)
+
+
+def _find_new(traced: _Traced) -> list[tf.Tensor]:
+    """Returns the tensors that a call gives in memory of their own, each once."""
+    own = {operation.name for operation in traced.operations}
+    found = {}
+    for output in traced.outputs:
+        tensor = output
+        while tensor.op.type in _VIEWS:
+            tensor = tensor.op.inputs[0]
+        if output.op.name in own and tensor.op.name in own:
+            found[tensor.name] = tensor
+    return list(found.values())
+
+
+def _count_bytes(tensor: tf.Tensor) -> int | None:
+    """Returns the memory that a tensor or a variable takes; None where its size varies."""
+    try:
+        return count_elements(tensor) * int(tensor.dtype.size)
+    except UnknownShapeError:
+        return None
