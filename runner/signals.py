@@ -29,9 +29,9 @@ def hold_signals() -> Iterator[None]:
             signal.raise_signal(number)
 
     previous = {int(number): signal.getsignal(number) for number in _ENDING}
-    for number in previous:
-        signal.signal(number, remember)
     try:
+        for number in previous:
+            signal.signal(number, remember)
         yield
     finally:
         for number, handler in previous.items():
