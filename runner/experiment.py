@@ -87,10 +87,10 @@ def _log_results(
     results: Iterable[Result], tracker: Tracker, reporter: Reporter, clock: PhaseClock
 ) -> None:
     for result in results:
-        with clock.phase("log"), hold_signals():
+        with clock.phase("log"):
             tracker.log_result(result)
         reporter.show_result(result)
-    with clock.phase("log"), hold_signals():
+    with clock.phase("log"):
         tracker.log_seconds(clock.seconds)
 
 

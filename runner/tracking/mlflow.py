@@ -17,6 +17,7 @@ import numpy as np
 from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig, SqliteTrackingConfig
 from runner.results import FetchResult, Result, SplitResult, StepResult, TraceResult
+from runner.signals import hold_signals
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
 from runner.tracking.store import store_lock, store_uri
@@ -62,11 +63,13 @@ class MlflowTracker:
         """The run's id in MLflow."""
         return self._run_id
 
+    @hold_signals()
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Adds labels to the run."""
         entities = [RunTag(key, value) for key, value in tags.items()]
         self._client.log_batch(self._run_id, tags=entities)
 
+    @hold_signals()
     def log_params(self, params: Mapping[str, str]) -> None:
         """Adds the values that the run was configured with."""
         for batch in _batches([Param(key, value) for key, value in params.items()], _MOST_PARAMS):
@@ -85,9 +88,7 @@ class MlflowTracker:
             case FetchResult():
                 self._log_fetches(result)
             case TraceResult():
-                self._client.log_text(
-                    self._run_id, result.chrome_trace, f"trace/{result.name}.json"
-                )
+                self._log_text(f"trace/{result.name}.json", result.chrome_trace)
 
     def log_seconds(self, seconds: Mapping[str, float]) -> None:
         """Logs the wall time of each phase as a metric."""
@@ -98,11 +99,12 @@ class MlflowTracker:
         self._flush()
         if error is not None:
             text = "".join(traceback.format_exception(error))
-            self._client.log_text(self._run_id, text, "error.txt")
+            self._log_text("error.txt", text)
         for log in sorted(self._context.output_dir.glob("*.log")):
             self._client.log_artifact(self._run_id, str(log))
         self._client.set_terminated(self._run_id, status.value)
 
+    @hold_signals()
     def log_config(self) -> None:
         """Logs the composed configuration and the overrides that Hydra wrote."""
         for name in ("config.yaml", "overrides.yaml"):
@@ -117,12 +119,18 @@ class MlflowTracker:
         if is_due or len(self._metrics) >= _MOST_METRICS:
             self._flush()
 
+    @hold_signals()
     def _flush(self) -> None:
         for batch in _batches(self._metrics, _MOST_METRICS):
             self._client.log_batch(self._run_id, metrics=batch)
         self._metrics = []
         self._flushed_at = time.monotonic()
 
+    @hold_signals()
+    def _log_text(self, file: str, text: str) -> None:
+        self._client.log_text(self._run_id, text, file)
+
+    @hold_signals()
     def _log_fetches(self, result: FetchResult) -> None:
         arrays = {
             "row": result.rows,
@@ -133,7 +141,7 @@ class MlflowTracker:
             file = Path(folder) / f"{result.split}.npz"
             np.savez_compressed(file, allow_pickle=False, **arrays)
             self._client.log_artifact(self._run_id, str(file), "fetches")
-        self._client.log_text(self._run_id, format_table(result), f"fetches/{result.split}.csv")
+        self._log_text(f"fetches/{result.split}.csv", format_table(result))
 
 
 def start_run(
