@@ -1,6 +1,6 @@
 """Builds a model's inference graph for one batch size and tells what each layer costs in it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class _Traced:
 
     Attributes:
         operations: Those that the outputs of the model need, and no other call made.
-        outputs: Tensors that the layer gives.
+        outputs: Tensors that the layer gives, and those that the layers within a model give.
     """
 
     operations: list[tf.Operation]
@@ -83,11 +83,26 @@ def _trace_calls(
     needed = find_needed(_tensors(outputs))
     operations = graph.get_operations()
     traced = {}
-    for name, end in ends.items():
+    for call in model.calls:
+        end = ends[call.name]
         own = [each for each in operations[start:end] if each.name in needed]
-        traced[name] = _Traced(own, _tensors(values[name]))
+        given = _tensors(values[call.name])
+        if isinstance(model.layers[call.layer], keras.Model):
+            given += _find_inner(own)
+        traced[call.name] = _Traced(own, given)
         start = end
     return traced
+
+
+def _find_inner(operations: Sequence[tf.Operation]) -> list[tf.Tensor]:
+    """Returns the tensors that one layer within a model takes of another, by their name scopes."""
+    layers = {operation.name: operation.name.split("/")[:2] for operation in operations}
+    return [
+        tensor
+        for operation in operations
+        for tensor in operation.inputs
+        if layers.get(tensor.op.name, layers[operation.name]) != layers[operation.name]
+    ]
 
 
 def _tensors(value: Any) -> list[tf.Tensor]:

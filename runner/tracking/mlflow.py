@@ -16,8 +16,16 @@ import numpy as np
 
 from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig, SqliteTrackingConfig
-from runner.results import FetchResult, Result, SplitResult, StepResult, TraceResult
+from runner.results import (
+    FetchResult,
+    InspectResult,
+    Result,
+    SplitResult,
+    StepResult,
+    TraceResult,
+)
 from runner.signals import hold_signals
+from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
 from runner.tracking.store import store_lock, store_uri
@@ -87,6 +95,8 @@ class MlflowTracker:
                 self._flush()
             case FetchResult():
                 self._log_fetches(result)
+            case InspectResult():
+                self._log_costs(result)
             case TraceResult():
                 self._log_text(f"trace/{result.name}.json", result.chrome_trace)
 
@@ -129,6 +139,12 @@ class MlflowTracker:
     @hold_signals()
     def _log_text(self, file: str, text: str) -> None:
         self._client.log_text(self._run_id, text, file)
+
+    def _log_costs(self, result: InspectResult) -> None:
+        named = {f"inspect/{key}": value for key, value in summarize_costs(result).items()}
+        self._add_metrics(named, 0)
+        self._log_text("inspect/layers.csv", format_costs_csv(result))
+        self._log_text("inspect/layers.json", format_costs_json(result))
 
     @hold_signals()
     def _log_fetches(self, result: FetchResult) -> None:

@@ -149,6 +149,28 @@ def test_forward_feeds_fetches_and_logs(project):
     assert artifact(run, "trace/forward.json").exists()
 
 
+def test_inspect_tells_what_a_model_costs_and_runs_nothing(project):
+    finished = project.run("model=cnn", "task=inspect", "task.examples=7")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    (run,) = project.runs()
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["task"] == "inspect"
+    assert "devices" not in run.data.tags  # no Session was opened
+    costs = {name: value for name, value in run.data.metrics.items() if "time/" not in name}
+    assert costs["inspect/trained_parameters"] == 21578
+    assert costs["inspect/activation_bytes"] == 7 * 27688
+    assert {name.partition("/")[0] for name in costs} == {"inspect"}
+    phases = {name for name in run.data.metrics if "time/" in name}
+    assert not phases & {"time/data_seconds", "time/session_seconds", "time/train_seconds"}
+    rows = artifact(run, "inspect/layers.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows[1:3]] == ["conv1", "norm1"]
+    assert json.loads(artifact(run, "inspect/layers.json").read_text())["batch_size"] == 7
+    assert not artifact(run, "fetches").exists()
+    lines = [line.split() for line in finished.stdout.splitlines()]
+    assert lines[0][:2] == ["layer", "type"]
+    assert ["flops", "4.53", "M", "a", "batch", "of", "7,"] in [line[:7] for line in lines]
+
+
 def test_processes_that_open_a_fresh_store_at_once_all_finish(project):
     processes = [project.start(*QUICK, f"seed={seed}") for seed in range(3)]
     for process in processes:

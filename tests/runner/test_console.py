@@ -7,15 +7,8 @@ import pytest
 from rich.console import Console
 
 from runner.console import Reporter, format_bytes, format_count
-from runner.results import (
-    FetchResult,
-    InspectResult,
-    LayerCost,
-    LayerSummary,
-    SplitResult,
-    Started,
-    StepResult,
-)
+from runner.results import FetchResult, LayerSummary, SplitResult, Started, StepResult
+from tests.inspected import INSPECTED
 
 LAYERS = (
     LayerSummary("conv1", "Conv2D", ((None, 8, 8, 32),), 320),
@@ -95,28 +88,6 @@ def test_the_bar_is_gone_when_a_run_breaks_off():
         break_off()
     hidden, shown = "\x1b[?25l", "\x1b[?25h"
     assert text.getvalue().count(hidden) == text.getvalue().count(shown) == 1
-
-
-CONV = LayerCost(
-    name="block.0.conv",
-    type="Conv2D",
-    sources=("image",),
-    output_shapes=((None, 8, None, 32),),
-    trained_parameters=18496,
-    frozen_parameters=64,
-    parameter_bytes=74240,
-    flops=20_054_016,
-    activation_bytes=262144,
-    unknown={"ResizeBicubic": 2},
-    varying_outputs=0,
-)
-INSPECTED = InspectResult(
-    batch_size=32,
-    inputs={"image": (None, 8, None, 1)},
-    layers=(CONV,),
-    outputs={"conv": "block.0.conv"},
-    flops_by_operation={"Conv2D": 20_054_016},
-)
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

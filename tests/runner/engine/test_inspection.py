@@ -1,5 +1,7 @@
 """What each layer costs: formulas worked out by hand, Keras's own counts, published figures."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -207,6 +209,17 @@ def test_a_function_of_a_saved_model_is_counted_at_the_batch_size(inspect_text, 
     assert not result.totals.unknown
 
 
+def count_activation_bytes(name):
+    """Returns the memory of what each layer of a model gives, but for those that give no new."""
+    model = getattr(keras.applications, name)(weights=None)
+    kept = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Dropout)
+    return sum(
+        4 * math.prod(layer.output.shape[1:])
+        for layer in model.layers
+        if not isinstance(layer, kept)
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "multiply_adds", "tolerance", "parameters"),
     [
@@ -233,6 +246,7 @@ def test_a_published_model_costs_what_is_published(
     assert totals.flops == pytest.approx(2 * multiply_adds, rel=tolerance + 0.015)
     assert totals.trained_parameters + totals.frozen_parameters == parameters
     assert totals.parameter_bytes == 4 * parameters
+    assert totals.activation_bytes == count_activation_bytes(name)
     assert not totals.unknown
 
 

@@ -16,6 +16,7 @@ from runner.results import FetchResult, SplitResult, StepResult, TraceResult
 from runner.tracking.mlflow import MlflowTracker, name_run, start_run
 from runner.tracking.store import prepare_store, store_uri
 from runner.tracking.tracker import RunContext, closing
+from tests.inspected import INSPECTED
 
 SOURCE = Path(__file__).parent
 
@@ -253,3 +254,39 @@ def test_a_path_that_cannot_be_written_to_is_refused(tmp_path, key):
 )
 def test_a_run_is_named_for_its_model_and_what_was_set(store, overrides, name):
     assert name_run(store, overrides) == name
+
+
+def test_what_a_model_costs_is_logged_as_a_table_as_json_and_as_metrics(store, context):
+    _, run = run_with(store, context, INSPECTED)
+    assert run.data.metrics == {
+        "inspect/trained_parameters": 18496,
+        "inspect/frozen_parameters": 64,
+        "inspect/flops": 20_054_016,
+        "inspect/activation_bytes": 262144,
+        "inspect/parameter_bytes": 74240,
+        "inspect/unknown_operations": 2,
+        "inspect/varying_outputs": 0,
+    }
+    table = list(csv.DictReader(io.StringIO(read_artifact(run, "inspect/layers.csv").decode())))
+    numbers = {
+        "trained_parameters": "18496",
+        "frozen_parameters": "64",
+        "flops": "20054016",
+        "activation_bytes": "262144",
+        "parameter_bytes": "74240",
+        "unknown_operations": "2 ResizeBicubic",
+        "varying_outputs": "0",
+    }
+    named = {"name": "block.0.conv", "type": "Conv2D", "output_shapes": "(batch, 8, ?, 32)"}
+    totals = {"name": "total", "type": "", "output_shapes": ""}
+    assert table == [{**named, **numbers}, {**totals, **numbers}]
+    described = json.loads(read_artifact(run, "inspect/layers.json"))
+    assert described["batch_size"] == 32
+    assert described["inputs"] == {"image": [None, 8, None, 1]}
+    assert described["outputs"] == {"conv": "block.0.conv"}
+    assert described["flops_by_operation"] == {"Conv2D": 20_054_016}
+    assert described["totals"]["flops"] == 20_054_016
+    (layer,) = described["layers"]
+    assert layer["sources"] == ["image"]
+    assert layer["output_shapes"] == [[None, 8, None, 32]]
+    assert layer["unknown_operations"] == {"ResizeBicubic": 2}
