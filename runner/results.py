@@ -183,4 +183,19 @@ class InspectResult:
         )
 
 
-Result = Started | StepResult | SplitResult | FetchResult | TraceResult | InspectResult
+@dataclass(frozen=True)
+class DrawingResult:
+    """A picture.
+
+    Attributes:
+        name: What it shows, such as ``graph``.
+        svg: An SVG document.
+    """
+
+    name: str
+    svg: str
+
+
+Result = (
+    Started | StepResult | SplitResult | FetchResult | TraceResult | InspectResult | DrawingResult
+)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from runner.config import ExperimentConfig, InspectConfig
+from runner.drawing import draw_graph
 from runner.engine.inspection import inspect_model
-from runner.results import Result
+from runner.results import DrawingResult, Result
 
 
 def inspect(config: ExperimentConfig, task: InspectConfig) -> Iterator[Result]:
-    """Yields the cost of each layer.
+    """Yields the cost of each layer, and a drawing of the graph.
 
     Args:
         config: The whole experiment.
@@ -17,4 +18,6 @@ def inspect(config: ExperimentConfig, task: InspectConfig) -> Iterator[Result]:
     Raises:
         ConfigError: If Keras refuses a layer.
     """
-    yield inspect_model(config, task.examples)
+    inspected = inspect_model(config, task.examples)
+    yield inspected
+    yield DrawingResult("graph", draw_graph(inspected))

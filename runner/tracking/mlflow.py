@@ -17,6 +17,7 @@ import numpy as np
 from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig, SqliteTrackingConfig
 from runner.results import (
+    DrawingResult,
     FetchResult,
     InspectResult,
     Result,
@@ -97,6 +98,8 @@ class MlflowTracker:
                 self._log_fetches(result)
             case InspectResult():
                 self._log_costs(result)
+            case DrawingResult():
+                self._log_text(f"inspect/{result.name}.svg", result.svg)
             case TraceResult():
                 self._log_text(f"trace/{result.name}.json", result.chrome_trace)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import keras
 import numpy as np
@@ -165,6 +166,9 @@ def test_inspect_tells_what_a_model_costs_and_runs_nothing(project):
     rows = artifact(run, "inspect/layers.csv").read_text().splitlines()
     assert [row.partition(",")[0] for row in rows[1:3]] == ["conv1", "norm1"]
     assert json.loads(artifact(run, "inspect/layers.json").read_text())["batch_size"] == 7
+    graph = ElementTree.parse(artifact(run, "inspect/graph.svg"))
+    shown = {text.text for text in graph.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"image", "conv1", "norm1", "logits"} <= shown
     assert not artifact(run, "fetches").exists()
     lines = [line.split() for line in finished.stdout.splitlines()]
     assert lines[0][:2] == ["layer", "type"]

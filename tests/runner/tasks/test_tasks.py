@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from runner.data.sources import load_dataset
-from runner.results import FetchResult, SplitResult, Started, StepResult, TraceResult
+from runner.results import (
+    DrawingResult,
+    FetchResult,
+    InspectResult,
+    SplitResult,
+    Started,
+    StepResult,
+    TraceResult,
+)
 from runner.tasks.forward import forward
+from runner.tasks.inspect import inspect
 from runner.tasks.train import train
 from tests.opening import open_experiment
 
@@ -118,3 +127,13 @@ def test_forward_feeds_as_many_examples_as_asked_for_in_one_call(run):
     assert fetched.split == "test"
     assert fetched.fetched["outputs"].shape == (5, 10)
     np.testing.assert_array_equal(fetched.rows, dataset.test.rows[:5])
+
+
+def test_inspect_tells_what_each_layer_costs_and_draws_the_graph(compose):
+    config = compose("task=inspect", "model=mlp", "task.examples=5")
+    costs, drawing = inspect(config, config.task)
+    assert isinstance(costs, InspectResult)
+    assert costs.batch_size == 5
+    assert [layer.name for layer in costs.layers] == list(config.model.layers)
+    assert isinstance(drawing, DrawingResult)
+    assert drawing.name == "graph"

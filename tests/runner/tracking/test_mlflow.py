@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from models.problems import ConfigError
 from runner.composition import compose_config
-from runner.results import FetchResult, SplitResult, StepResult, TraceResult
+from runner.results import DrawingResult, FetchResult, SplitResult, StepResult, TraceResult
 from runner.tracking.mlflow import MlflowTracker, name_run, start_run
 from runner.tracking.store import prepare_store, store_uri
 from runner.tracking.tracker import RunContext, closing
@@ -290,3 +290,8 @@ def test_what_a_model_costs_is_logged_as_a_table_as_json_and_as_metrics(store, c
     assert layer["sources"] == ["image"]
     assert layer["output_shapes"] == [[None, 8, None, 32]]
     assert layer["unknown_operations"] == {"ResizeBicubic": 2}
+
+
+def test_a_drawing_is_logged_as_it_is(store, context):
+    _, run = run_with(store, context, DrawingResult("graph", "<svg/>"))
+    assert read_artifact(run, "inspect/graph.svg") == b"<svg/>"
