@@ -72,8 +72,9 @@ class BuiltModel:
             features: A tensor for each input, (batch, ...), by input name.
             training: Whether layers such as Dropout behave as in training.
         """
-        called = self.iterate_calls(features, training=training)
-        return {**features, **{call.name: value for call, value in called}}
+        with _one_call(self.keras_model):
+            called = self.iterate_calls(features, training=training)
+            return {**features, **{call.name: value for call, value in called}}
 
     def iterate_calls(
         self, features: Mapping[str, Any], *, training: bool
@@ -123,6 +124,19 @@ def build_model(config: ModelConfig) -> BuiltModel:
         symbols=builder.values,
         weights=() if tf.executing_eagerly() else tuple(builder.weights),
     )
+
+
+@contextmanager
+def _one_call(keras_model: keras.Model) -> Iterator[None]:
+    """Makes the calls of layers in the block one call of the model, whose losses add up.
+
+    Otherwise each call of a layer forgets what that layer added to the loss in the one before.
+    """
+    keras_model._get_call_context()
+    try:
+        yield
+    finally:
+        keras_model._maybe_reset_call_context()
 
 
 @contextmanager

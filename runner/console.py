@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -75,8 +75,10 @@ class Reporter:
             case InspectResult():
                 self._show_costs(result)
             case FetchResult():
-                shapes = [f"{name} {array.shape}" for name, array in result.fetched.items()]
-                self._ends.append(f"fetched  {', '.join(shapes)} of {result.split} examples")
+                named = [f"{name} {_describe(value)}" for name, value in result.fetched.items()]
+                self._ends.append(
+                    f"fetched  {', '.join(named)} of {len(result.rows)} {result.split} examples"
+                )
 
     def show_end(self, run_id: str | None, seconds: Mapping[str, float]) -> None:
         """Shows the result, where the time went, the run's id and the command that opens it."""
@@ -255,3 +257,12 @@ def _scale(count: int, base: int, units: Sequence[str]) -> str:
 def format_metrics(metrics: Metrics) -> str:
     """Returns metrics on one line, to four digits."""
     return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+def _describe(value: Any) -> str:
+    """Returns what of a fetched value fits in a line: a number, a shape."""
+    if value is None:
+        return "(run)"
+    if isinstance(value, tuple):
+        return f"{tuple(map(int, value[2]))} sparse"
+    return f"{value:.4g}" if value.ndim == 0 and value.dtype.kind == "f" else str(value.shape)

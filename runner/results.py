@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from runner.fetches import nest_fetches
 
 Metrics = Mapping[str, float]
 Arrays = Mapping[str, np.ndarray]
@@ -79,21 +82,36 @@ class SplitResult:
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Arrays fetched for some examples.
+    """What was fetched for some examples.
 
     Attributes:
         split: The split that the examples are of.
-        fetched: The configured fetches by name, (examples, ...) each.
+        fetched: The configured fetches by dotted name: arrays, sparse values as (indices, values,
+            dense_shape), None for an operation that was run.
+        batched: Which of them hold a value for each example, (examples, ...).
+        structure: The configured fetches as they are nested.
         rows: (examples,) integers, each example's row in its source.
         labels: The examples' labels by name, (examples, ...) each.
         classes: Number of classes of the label; None where it is not a class.
     """
 
     split: str
-    fetched: Arrays
+    fetched: Mapping[str, Any]
+    batched: frozenset[str]
+    structure: Mapping[str, Any]
     rows: np.ndarray
     labels: Arrays
     classes: int | None
+
+    @property
+    def nested(self) -> Any:
+        """What was fetched, in the structure that was asked for, as ``Session.run`` returns it."""
+        return nest_fetches(self.structure, self.fetched)
+
+    @property
+    def by_example(self) -> Arrays:
+        """The fetches with a value for each example."""
+        return {name: value for name, value in self.fetched.items() if name in self.batched}
 
 
 @dataclass(frozen=True)

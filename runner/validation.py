@@ -24,7 +24,7 @@ from runner.config import (
     TrackingConfig,
     TrainConfig,
 )
-from runner.fetches import flatten_fetches
+from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
 
 _DEVICE = re.compile(r"(/job:\w+)?(/replica:\d+)?(/task:\d+)?/(device:)?(CPU|GPU|TPU)(:\d+)?", re.I)
 # Names in the file of fetched arrays, and those of numpy.savez's own arguments.
@@ -231,15 +231,46 @@ def _validate_fetches(config: ExperimentConfig) -> Iterator[Problem]:
         what = "the name of a layer, or of a tensor such as 'conv1/Relu:0'"
         if name in _TAKEN_FETCHES:
             yield Problem(path, f"the name {name!r} is taken; choose another.")
-        if not isinstance(fetched, str):
+        elif not isinstance(fetched, str):
             yield expected(path, what, fetched)
-        elif not _is_fetchable(fetched, wiring):
-            yield expected(path, what, fetched, did_you_mean(fetched, list(wiring.names)))
+        else:
+            fetch = parse_fetch(fetched)
+            if fetch.needs_labels:
+                yield from _validate_comparison(path, fetch, config)
+            for named in (fetch.name if fetch.kind in ("value", "grad") else None, fetch.of):
+                if named is not None and not _is_fetchable(named, config, wiring):
+                    known = list(dict.fromkeys([*wiring.names, *wiring.outputs]))
+                    hint = did_you_mean(named, known)
+                    if named.startswith(f"{OPTIMIZER}."):
+                        hint = "There is an optimizer only in task=train."
+                    yield expected(path, what, fetched, hint)
 
 
-def _is_fetchable(fetched: str, wiring: Wiring) -> bool:
+def _validate_comparison(path: str, fetch: Fetch, config: ExperimentConfig) -> Iterator[Problem]:
+    """Yields what keeps outputs from being compared with labels for a fetch."""
+    model = config.model
+    if fetch.kind == "metric":
+        if not fetch.is_pattern and fetch.name not in model.metrics:
+            hint = did_you_mean(fetch.name, list(model.metrics)) if model.metrics else ""
+            yield expected(path, "a metric of the model", fetch.name, hint)
+    elif model.loss is None and not _may_add_loss(config):
+        yield expected("model.loss", f"a loss, which {path} needs", None)
+    if not isinstance(config.task, TrainConfig):
+        features = list(dict.fromkeys([*model.inputs, *config.data.features]))
+        yield from validate_labels(model, list(config.data.labels), features)
+
+
+def _is_fetchable(fetched: str, config: ExperimentConfig, wiring: Wiring) -> bool:
     """Returns whether something can be of that name, as far as can be told without the graph."""
-    if ":" in fetched or "/" in fetched or wiring.problems:
+    if any(sign in fetched for sign in ":/*?") or wiring.problems or fetched in wiring.outputs:
         return True
     reference = parse_reference(fetched)
-    return reference is not None and reference.name in wiring.names
+    if reference is not None and reference.name in wiring.names:
+        return True
+    call = parse_call(fetched)
+    layers = {call.layer for call in wiring.calls} | {call.name for call in wiring.calls}
+    if call is not None:
+        return call[0] in layers
+    if fetched.startswith(f"{OPTIMIZER}."):
+        return isinstance(config.task, TrainConfig)
+    return any(fetched.startswith(f"{layer}.") for layer in layers)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,8 +14,18 @@ from models.objects import build_object
 from models.problems import ConfigError, expected
 from runner.config import ExperimentConfig, ForwardConfig, TrainConfig
 from runner.engine.feeds import Placeholder, open_placeholder
-from runner.engine.fetches import resolve_fetches
-from runner.engine.steps import Step, TrainingSteps, trace_function, trace_training
+from runner.engine.fetches import (
+    Fetched,
+    FetchScope,
+    find_batched,
+    name_optimizer_variables,
+    name_variables,
+    resolve_fetches,
+)
+from runner.engine.losses import Comparison, Tensors
+from runner.engine.steps import Step, TrainingSteps, trace_training
+from runner.engine.tracing import trace_function
+from runner.fetches import flatten_fetches, parse_fetch
 from runner.results import LayerSummary
 
 
@@ -68,19 +77,26 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
     Raises:
         ConfigError: If Keras refuses a layer, a loss or a metric, or a fetch is not in the graph.
     """
+    task = config.task
     with open_graph(config) as graph:
         features = {
             name: open_placeholder(name, tensor) for name, tensor in config.model.inputs.items()
         }
         with tf.name_scope("variables"):
             model = build_model(config.model)
-        predict = _trace_predict(config, model, features)
-        labels: dict[str, Placeholder] = {}
+        objectives = _read_objectives(config)
+        labels = _open_labels(config, objectives, features)
+        optimizer = _build_optimizer(config, model) if isinstance(task, TrainConfig) else None
+        predict = _trace_predict(config, model, optimizer, objectives, features, labels)
         training = None
-        if isinstance(config.task, TrainConfig):
-            objectives = read_objectives(config.model, list(config.data.labels))
-            labels = _open_labels(config, objectives, features)
-            training = _trace_training(config, model, objectives, features, labels)
+        if optimizer is not None:
+            training = trace_training(
+                model=model,
+                optimizer=optimizer,
+                objectives=objectives,
+                features=features,
+                labels=labels,
+            )
         assignments = tuple(_assign_weights(model))
         initialize = tf.group(
             tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()
@@ -119,6 +135,18 @@ def _assign_weights(model: BuiltModel) -> Iterator[Assignment]:
             yield Assignment(operation, placeholder, value)
 
 
+def _read_objectives(config: ExperimentConfig) -> Objectives:
+    """Returns what outputs are compared with; nothing where neither task nor fetch compares."""
+    if isinstance(config.task, TrainConfig) or _fetches_compare(config):
+        return read_objectives(config.model, list(config.data.labels))
+    return Objectives((), ())
+
+
+def _fetches_compare(config: ExperimentConfig) -> bool:
+    texts = flatten_fetches(config.fetches).values()
+    return any(parse_fetch(str(text)).needs_labels for text in texts)
+
+
 def _open_labels(
     config: ExperimentConfig, objectives: Objectives, features: Mapping[str, Placeholder]
 ) -> dict[str, Placeholder]:
@@ -131,27 +159,62 @@ def _open_labels(
     }
 
 
+def _build_optimizer(config: ExperimentConfig, model: BuiltModel) -> keras.optimizers.Optimizer:
+    variables = model.keras_model.trainable_variables
+    if not variables:
+        what = "a layer with weights to train"
+        raise ConfigError([expected("model.layers", what, list(config.model.layers))])
+    with tf.name_scope("variables"):
+        optimizer = build_object("optimizer", "optimizers", config.optimizer)
+        optimizer.build(variables)
+    return optimizer
+
+
 def _trace_predict(
-    config: ExperimentConfig, model: BuiltModel, features: Mapping[str, Placeholder]
+    config: ExperimentConfig,
+    model: BuiltModel,
+    optimizer: keras.optimizers.Optimizer | None,
+    objectives: Objectives,
+    features: Mapping[str, Placeholder],
+    labels: Mapping[str, Placeholder],
 ) -> Step:
     task = config.task
     is_training = isinstance(task, ForwardConfig) and task.training
     mask = None
     if isinstance(task, ForwardConfig) and task.mask is not None:
         mask = _repeat_mask(task.mask, model, features)
+    graph = tf.compat.v1.get_default_graph()
+    with tf.name_scope("variables"):
+        comparison = Comparison(model, objectives)
+    variables = name_variables(model)
+    if optimizer is not None:
+        variables |= name_optimizer_variables(optimizer)
 
-    def call(features: Mapping[str, Placeholder]) -> dict[str, Any]:
+    def call(features: Tensors, labels: Tensors) -> dict[str, Fetched]:
         if mask is not None:
             (feature,) = features.values()
             feature._keras_mask = mask
-        return model.call_layers(features, training=is_training)
+        values = model.call_layers(features, training=is_training)
+        comparison.open(values, {**features, **labels})
+        scope = FetchScope(
+            model=model,
+            values=values,
+            variables=variables,
+            comparison=comparison,
+            graph=graph,
+        )
+        return resolve_fetches(config.fetches, scope)
 
     # Only in training do layers assign to variables, which only a function is sure to run; outside
     # of one, every tensor has a name.
-    values = trace_function(call, features) if is_training else call(features)
-    graph = tf.compat.v1.get_default_graph()
-    fetches = resolve_fetches(config.fetches, model.names, values, graph)
-    return Step(name="predict", feeds=features, fetches=fetches)
+    fetches = trace_function(call, features, labels) if is_training else call(features, labels)
+    sizes = [tensor.batch_size for tensor in config.model.inputs.values() if tensor.batch_size]
+    return Step(
+        name="predict",
+        feeds={**features, **labels} if _fetches_compare(config) else features,
+        fetches=fetches,
+        batched=find_batched(fetches, sizes[0] if sizes else None),
+    )
 
 
 def _repeat_mask(
@@ -163,25 +226,6 @@ def _repeat_mask(
         what = f"null, since {first.name} ({type(first).__name__}) takes no mask"
         raise ConfigError([expected("task.mask", what, mask)])
     return tf.tile(tf.constant([mask]), [tf.shape(feature)[0], 1], name="mask")
-
-
-def _trace_training(
-    config: ExperimentConfig,
-    model: BuiltModel,
-    objectives: Objectives,
-    features: Mapping[str, Placeholder],
-    labels: Mapping[str, Placeholder],
-) -> TrainingSteps:
-    variables = model.keras_model.trainable_variables
-    if not variables:
-        what = "a layer with weights to train"
-        raise ConfigError([expected("model.layers", what, list(config.model.layers))])
-    with tf.name_scope("variables"):
-        optimizer = build_object("optimizer", "optimizers", config.optimizer)
-        optimizer.build(variables)
-    return trace_training(
-        model=model, optimizer=optimizer, objectives=objectives, features=features, labels=labels
-    )
 
 
 def _summarize_layers(model: BuiltModel) -> Iterator[LayerSummary]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from models.problems import ConfigError, Problem
 from runner.config import SessionConfig
 from runner.engine.errors import StepError
 from runner.engine.feeds import feed_tensors, feed_values
+from runner.engine.fetches import fetch_tensors, fetch_value
 from runner.engine.graph import ExperimentGraph
 from runner.engine.steps import Step
 
@@ -49,11 +51,13 @@ class StepCallable:
         """Prepares `step` in `session`."""
         self._session = session
         self._step = step
-        self._fetch_names = tuple(step.fetches)
+        self._tensors = {name: fetch_tensors(fetch) for name, fetch in step.fetches.items()}
         self._call = self._prepare(config_pb2.RunOptions.NO_TRACE)
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Returns the step's fetches by name for one array a feed.
+
+        They are as those of ``Session.run``: arrays, ``SparseTensorValue``, None for an operation.
 
         Raises:
             StepError: If TensorFlow fails.
@@ -81,7 +85,11 @@ class StepCallable:
             kind = type(error).__name__
             reason = error.message.partition("\n\t [[")[0]
             raise StepError(f"step {self._step.name!r}: {kind}: {reason}") from error
-        return dict(zip(self._fetch_names, values, strict=True))
+        remaining = iter(values)
+        return {
+            name: fetch_value(list(islice(remaining, len(tensors))))
+            for name, tensors in self._tensors.items()
+        }
 
     def _values(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [
@@ -97,7 +105,10 @@ class StepCallable:
             for placeholder in self._step.feeds.values()
             for tensor in feed_tensors(placeholder)
         )
-        options.fetch.extend(tensor.name for tensor in self._step.fetches.values())
+        for fetch, tensors in zip(self._step.fetches.values(), self._tensors.values(), strict=True):
+            options.fetch.extend(tensor.name for tensor in tensors)
+            if isinstance(fetch, tf.Operation):
+                options.target.append(fetch.name)
         options.run_options.trace_level = trace_level
         made: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
         return made

@@ -52,14 +52,17 @@ def fetch_examples(
         is_traced: Whether to trace the call.
     """
     predict = session.callable(graph.predict)
+    arrays = {**examples.features, **examples.labels}
     if is_traced:
-        fetched, trace = trace_step(predict, examples.features, "forward")
+        fetched, trace = trace_step(predict, arrays, "forward")
         yield trace
     else:
-        fetched = predict(examples.features)
+        fetched = predict(arrays)
     yield FetchResult(
         split=split,
         fetched=fetched,
+        batched=graph.predict.batched,
+        structure=config.fetches,
         rows=examples.rows,
         labels=examples.labels,
         classes=config.data.classes,

@@ -30,7 +30,7 @@ from runner.tracking.costs import format_costs_csv, format_costs_json, summarize
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
 from runner.tracking.store import store_lock, store_uri
-from runner.tracking.table import format_table
+from runner.tracking.table import arrays_of, format_structure, format_table, format_values
 from runner.tracking.tracker import RunContext, Status, closing_on_error
 
 # Read when MLflow is imported.
@@ -154,13 +154,22 @@ class MlflowTracker:
         arrays = {
             "row": result.rows,
             **{f"label.{name}": array for name, array in result.labels.items()},
-            **{name: _readable(array) for name, array in result.fetched.items()},
+            **arrays_of(result),
         }
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{result.split}.npz"
             np.savez_compressed(file, allow_pickle=False, **arrays)
             self._client.log_artifact(self._run_id, str(file), "fetches")
         self._log_text(f"fetches/{result.split}.csv", format_table(result))
+        self._log_text(f"fetches/{result.split}.json", format_structure(result))
+        if len(result.batched) < len(result.fetched):
+            self._log_text(f"fetches/{result.split}.values.csv", format_values(result))
+        numbers = {
+            f"fetch/{name}": float(value)
+            for name, value in result.fetched.items()
+            if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0
+        }
+        self._add_metrics(numbers, 0)
 
 
 def start_run(
@@ -231,11 +240,6 @@ def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> st
         raise ConfigError([Problem("tracking.experiment", message)])
     found: str = experiment.experiment_id
     return found
-
-
-def _readable(array: np.ndarray) -> np.ndarray:
-    """Returns `array` in a dtype that NumPy alone can read; bfloat16 is none."""
-    return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -20,7 +20,15 @@ RESULTS = (
     SplitResult("train", 1, 10, {"loss": 0.125, "accuracy": 0.9375}),
     SplitResult("validation", 1, 10, {"loss": 0.75, "accuracy": 0.625}),
     SplitResult("test", 1, 10, {"loss": 0.03892, "accuracy": 0.98607}),
-    FetchResult("test", {"outputs": np.zeros((8, 10))}, np.arange(8), {}, 10),
+    FetchResult(
+        split="test",
+        fetched={"outputs": np.zeros((8, 10)), "loss": np.float32(0.25), "assign": None},
+        batched=frozenset(["outputs"]),
+        structure={},
+        rows=np.arange(8),
+        labels={},
+        classes=10,
+    ),
 )
 
 
@@ -37,7 +45,7 @@ def show(*, is_terminal):
 
 END = """\
 test     loss 0.03892  accuracy 0.9861
-fetched  outputs (8, 10) of test examples
+fetched  outputs (8, 10), loss 0.25, assign (run) of 8 test examples
 time     import 4.1 s  train 2.0 s
 run      1234
 open     python -m runner ui --run 1234

@@ -62,7 +62,9 @@ def test_a_sparse_input_of_a_fixed_batch_size_is_fed_what_is_not_zero(compose_ow
         assert isinstance(graph.features["words"], tf.SparseTensor)
         assert graph.features["words"].shape == (4, 6)
     fetched, weights = run_once(config, {"words": words})
-    np.testing.assert_array_equal(fetched["words"], words)
+    np.testing.assert_array_equal(fetched["words"].indices, np.argwhere(words))
+    np.testing.assert_array_equal(fetched["words"].values, words[words != 0])
+    np.testing.assert_array_equal(fetched["words"].dense_shape, words.shape)
     kernel, bias = weights["dense/kernel"], weights["dense/bias"]
     np.testing.assert_allclose(fetched["outputs"], words @ kernel + bias, rtol=1e-5, atol=1e-6)
 

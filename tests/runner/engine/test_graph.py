@@ -89,8 +89,8 @@ def test_a_fetch_of_no_tensor_names_the_nearest(compose):
     with pytest.raises(ConfigError) as caught:
         build_graph(compose("fetches.features=conv1/Rel:0"))
     assert str(caught.value) == (
-        "fetches.features: expected a layer or a tensor of the graph; received 'conv1/Rel:0' "
-        "(str). Did you mean 'conv1/Relu:0'?"
+        "fetches.features: expected a layer, a weight or a tensor of the graph; received "
+        "'conv1/Rel:0' (str). Did you mean 'conv1/Relu:0'?"
     )
 
 

@@ -100,6 +100,8 @@ def test_fetched_outputs_are_arrays_and_a_table(store, context):
     result = FetchResult(
         split="test",
         fetched={"outputs": outputs, "maps": maps},
+        batched=frozenset(["outputs", "maps"]),
+        structure={"outputs": "logits", "maps": "conv1"},
         rows=np.array([7, 3]),
         labels={"digit": np.array([1, 1])},
         classes=2,
