@@ -29,6 +29,7 @@ from runner.composition_errors import explain
 from runner.config import ExperimentConfig
 from runner.engine.errors import StepError
 from runner.engine.startup import import_tensorflow
+from runner.feeds import read_feeds
 from runner.places import format_problems
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext
@@ -173,7 +174,7 @@ def _check(config: ExperimentConfig, *, with_shapes: bool) -> None:
     from runner.console import print_layers
     from runner.engine.graph import build_graph
 
-    print_layers(build_graph(config).layers)
+    print_layers(build_graph(config, read_feeds(config.feeds)).layers)
     sys.stdout.write(f"{config.model.name}: valid\n")
 
 

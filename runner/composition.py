@@ -31,6 +31,7 @@ _OPEN_MAPPINGS = (
     "data.labels",
     "optimizer",
     "session.device_count",
+    "feeds",
     "fetches",
     "tracking.tags",
 )

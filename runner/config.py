@@ -212,8 +212,13 @@ class ExperimentConfig:
         optimizer: ``type`` and arguments of one of ``keras.optimizers``.
         session: Devices and threads.
         tracking: Where the run is logged.
-        fetches: Name to what is fetched: a layer (its output), or a tensor such as
-            ``conv1/Relu:0``; mappings and lists of these may be nested.
+        feeds: What is fed in place of the data in task=forward: an .npz file, or name to a value, a
+            file or ``{file, array}``. A name is an input, a label, a layer whose output is
+            replaced, a tensor such as ``conv1/Relu:0``, or a weight such as ``conv1.kernel``.
+        fetches: Name to what is fetched: a layer (its output), its input (``conv1.input``), a
+            weight (``conv1.kernel``), a gradient (``grad:image``), ``loss``, ``metric:accuracy``,
+            a tensor (``conv1/Relu:0``) or an operation, or a pattern (``conv*``); mappings and
+            lists of these may be nested.
         trace: Which step is traced.
         trusted_modules: Modules of your own whose classes ``class`` may name.
     """
@@ -225,6 +230,7 @@ class ExperimentConfig:
     optimizer: dict[str, Any] = field(default_factory=dict)
     session: SessionConfig = field(default_factory=SessionConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    feeds: Any = field(default_factory=dict)
     fetches: dict[str, Any] = field(default_factory=dict)
     trace: TraceConfig = field(default_factory=TraceConfig)
     trusted_modules: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """One run, from a valid configuration to its true status."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from runner.config import (
 from runner.console import Reporter
 from runner.data.examples import Dataset, Examples
 from runner.data.sources import load_dataset
-from runner.engine.feeds import fit_feeds
+from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
 from runner.engine.session import GraphSession, open_session
+from runner.feeds import read_feeds
 from runner.results import FetchResult, Result, SplitResult
 from runner.signals import hold_signals
 from runner.tasks.forward import forward
@@ -52,8 +53,9 @@ def run_experiment(
     with ExitStack() as stack:
         with clock.phase("data"):
             dataset = load_dataset(config.data, config.model.inputs, config.seed)
+            feeds = read_feeds(config.feeds)
         with clock.phase("build"):
-            graph = build_graph(config)
+            graph = build_graph(config, feeds)
             dataset = _fit_dataset(dataset, graph)
         with clock.phase("session"):
             session = stack.enter_context(open_session(graph, config.session))
@@ -135,11 +137,14 @@ def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
 def _fit_dataset(dataset: Dataset, graph: ExperimentGraph) -> Dataset:
     """Returns `dataset` in the dtypes of the graph's placeholders, and with nothing else in it."""
 
+    def unfed(placeholders: Mapping[str, Placeholder]) -> dict[str, Placeholder]:
+        return {name: one for name, one in placeholders.items() if name not in graph.fed}
+
     def fit(examples: Examples) -> Examples:
         given = {**examples.features, **examples.labels}
         return Examples(
-            features=fit_feeds(examples.features, graph.features, "model.inputs"),
-            labels={**examples.labels, **fit_feeds(given, graph.labels, "data.labels")},
+            features=fit_feeds(examples.features, unfed(graph.features), "model.inputs"),
+            labels={**examples.labels, **fit_feeds(given, unfed(graph.labels), "data.labels")},
             rows=examples.rows,
         )
 

@@ -24,6 +24,7 @@ from runner.config import (
     TrackingConfig,
     TrainConfig,
 )
+from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
 
 _DEVICE = re.compile(r"(/job:\w+)?(/replica:\d+)?(/task:\d+)?/(device:)?(CPU|GPU|TPU)(:\d+)?", re.I)
@@ -48,6 +49,7 @@ def validate(config: ExperimentConfig) -> None:
         *check_call("optimizer", "optimizers", config.optimizer, trusted=config.trusted_modules),
         *_validate_session(config.session),
         *_validate_tracking(config.tracking),
+        *_validate_replacements(config),
         *_validate_fetches(config),
         *_at_least("trace.step", config.trace.step, 1),
     ]
@@ -222,6 +224,22 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
                 yield expected(f"tracking.{key}", "an absolute path", path)
             if set(path) & set("?%#"):
                 yield expected(f"tracking.{key}", "a path without ?, % and #", path)
+
+
+def _validate_replacements(config: ExperimentConfig) -> Iterator[Problem]:
+    """Yields what is wrong with what is fed in place of the data, as far as its names tell."""
+    yield from validate_feeds(config.feeds)
+    fed = flatten_feeds(config.feeds)
+    if fed and not isinstance(config.task, ForwardConfig):
+        hint = "Use task=forward, or a data source of your own."
+        what = f"{{}}, since task={config.task.name} is fed by the data alone"
+        yield expected("feeds", what, config.feeds, hint)
+    wiring = read_wiring(config.model)
+    for name, source in fed.items():
+        if name not in config.data.labels and not _is_fetchable(name, config, wiring):
+            what = "the name of an input, a label, a layer or a weight, or of a tensor"
+            known = list(dict.fromkeys([*wiring.names, *config.data.labels]))
+            yield expected(source.path, what, name, did_you_mean(name, known))
 
 
 def _validate_fetches(config: ExperimentConfig) -> Iterator[Problem]:

@@ -104,6 +104,20 @@ def name_optimizer_variables(
     return named
 
 
+def find_value(path: str, name: str, scope: FetchScope) -> Any:
+    """Returns the tensor, variable or operation that `name` stands for.
+
+    Args:
+        path: The place of `name` in the configuration.
+        name: A layer, a weight, or anything in the graph.
+        scope: What has a name.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    return _Resolver(scope).find(path, name, name)
+
+
 def fetch_tensors(fetch: Fetched) -> list[tf.Tensor]:
     """Returns the dense tensors that a fetch is made of: none for an operation."""
     if isinstance(fetch, tf.SparseTensor):
@@ -182,11 +196,11 @@ class _Resolver:
                     path, "a metric", fetch.name, self._scope.comparison.metrics
                 )
             case "grad":
-                source = self._find(path, fetch.name, text)
+                source = self.find(path, fetch.name, text)
                 self._gradients[fetch.of][name] = (fetch.name, source)
                 self._found[name] = source  # keeps its place
             case "value":
-                self._found[name] = self._fetchable(self._find(path, fetch.name, text))
+                self._found[name] = self._fetchable(self.find(path, fetch.name, text))
 
     def _loss(self, path: str, output: str) -> tf.Tensor:
         losses = self._scope.comparison.losses
@@ -210,7 +224,7 @@ class _Resolver:
             return tf.identity(value) if is_fed else value
         return value
 
-    def _find(self, path: str, name: str, text: str) -> Any:
+    def find(self, path: str, name: str, text: str) -> Any:
         """Returns the value that `name` stands for, or the operation."""
         scope = self._scope
         reference = parse_reference(name)
@@ -286,7 +300,7 @@ class _Resolver:
         if of is None:
             target = self._scope.comparison.losses.total
         else:
-            target = self._find(first, of, of)
+            target = self.find(first, of, of)
             _require_float(first, of, target)
         for name, (source, value) in sources.items():
             _require_float(f"fetches.{name}", source, value)

@@ -1,8 +1,9 @@
 """Traces an experiment into one ``tf.Graph``: placeholders, model, steps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -11,13 +12,14 @@ import tensorflow as tf
 from models.factory import BuiltModel, build_model, iterate_layers
 from models.objectives import Objectives, read_objectives
 from models.objects import build_object
-from models.problems import ConfigError, expected
+from models.problems import ConfigError, Problem, expected
 from runner.config import ExperimentConfig, ForwardConfig, TrainConfig
-from runner.engine.feeds import Placeholder, open_placeholder
+from runner.engine.feeds import Placeholder, feed_tensors, fit_value, open_placeholder
 from runner.engine.fetches import (
     Fetched,
     FetchScope,
     find_batched,
+    find_value,
     name_optimizer_variables,
     name_variables,
     resolve_fetches,
@@ -25,6 +27,7 @@ from runner.engine.fetches import (
 from runner.engine.losses import Comparison, Tensors
 from runner.engine.steps import Step, TrainingSteps, trace_training
 from runner.engine.tracing import trace_function
+from runner.feeds import FeedValue
 from runner.fetches import flatten_fetches, parse_fetch
 from runner.results import LayerSummary
 
@@ -58,6 +61,7 @@ class ExperimentGraph:
         labels: The placeholders of the labels, by name; none where the task does not train.
         predict: Features to the configured fetches.
         training: The steps of training and evaluation; None where the task does not train.
+        fed: The values that are fed to ``predict`` in place of the data's, by name.
     """
 
     graph: tf.Graph
@@ -69,13 +73,21 @@ class ExperimentGraph:
     labels: Mapping[str, Placeholder]
     predict: Step
     training: TrainingSteps | None
+    fed: Mapping[str, FeedValue]
 
 
-def build_graph(config: ExperimentConfig) -> ExperimentGraph:
+def build_graph(
+    config: ExperimentConfig, feeds: Mapping[str, FeedValue] = MappingProxyType({})
+) -> ExperimentGraph:
     """Returns the graph of the experiment, built from the seed.
 
+    Args:
+        config: A configuration in which ``validate`` found nothing.
+        feeds: The values that it feeds in place of the data, by name.
+
     Raises:
-        ConfigError: If Keras refuses a layer, a loss or a metric, or a fetch is not in the graph.
+        ConfigError: If Keras refuses a layer, a loss or a metric, or a fetch or a feed is not in
+            the graph.
     """
     task = config.task
     with open_graph(config) as graph:
@@ -87,7 +99,13 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
         objectives = _read_objectives(config)
         labels = _open_labels(config, objectives, features)
         optimizer = _build_optimizer(config, model) if isinstance(task, TrainConfig) else None
-        predict = _trace_predict(config, model, optimizer, objectives, features, labels)
+        variables = name_variables(model)
+        if optimizer is not None:
+            variables |= name_optimizer_variables(optimizer)
+        fed_variables = {name: value for name, value in feeds.items() if name in variables}
+        known = {*fed_variables, *config.data.labels}
+        overridden = [name for name in feeds if name not in known]
+        predict = _trace_predict(config, model, variables, objectives, features, labels, overridden)
         training = None
         if optimizer is not None:
             training = trace_training(
@@ -97,7 +115,7 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
                 features=features,
                 labels=labels,
             )
-        assignments = tuple(_assign_weights(model))
+        assignments = (*_assign_weights(model), *_assign_fed(fed_variables, variables))
         initialize = tf.group(
             tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()
         )
@@ -112,6 +130,7 @@ def build_graph(config: ExperimentConfig) -> ExperimentGraph:
         labels=labels,
         predict=predict,
         training=training,
+        fed={name: value for name, value in feeds.items() if name not in fed_variables},
     )
 
 
@@ -128,11 +147,26 @@ def open_graph(config: ExperimentConfig) -> Iterator[tf.Graph]:
 
 
 def _assign_weights(model: BuiltModel) -> Iterator[Assignment]:
+    for variable, value in model.weights:
+        yield _assign(variable.value, value)
+
+
+def _assign_fed(
+    values: Mapping[str, FeedValue], variables: Mapping[str, tf.Variable | tf.Tensor]
+) -> Iterator[Assignment]:
+    for name, value in values.items():
+        path, variable = f"feeds.{name}", variables[name]
+        if not isinstance(variable, tf.Variable):
+            raise ConfigError([Problem(path, "it is computed; feed what it is made of.")])
+        fitted = fit_value(path, value, variable)
+        yield _assign(variable, np.asarray(fitted))
+
+
+def _assign(variable: tf.Variable, value: np.ndarray) -> Assignment:
     with tf.name_scope("weights"):
-        for variable, value in model.weights:
-            placeholder = tf.compat.v1.placeholder(variable.value.dtype, value.shape)
-            operation = variable.value.assign(placeholder, read_value=False)
-            yield Assignment(operation, placeholder, value)
+        placeholder = tf.compat.v1.placeholder(variable.dtype, value.shape)
+        operation = variable.assign(placeholder, read_value=False)
+    return Assignment(operation, placeholder, value)
 
 
 def _read_objectives(config: ExperimentConfig) -> Objectives:
@@ -173,10 +207,11 @@ def _build_optimizer(config: ExperimentConfig, model: BuiltModel) -> keras.optim
 def _trace_predict(
     config: ExperimentConfig,
     model: BuiltModel,
-    optimizer: keras.optimizers.Optimizer | None,
+    variables: Mapping[str, tf.Variable | tf.Tensor],
     objectives: Objectives,
     features: Mapping[str, Placeholder],
     labels: Mapping[str, Placeholder],
+    fed: Sequence[str],
 ) -> Step:
     task = config.task
     is_training = isinstance(task, ForwardConfig) and task.training
@@ -186,9 +221,7 @@ def _trace_predict(
     graph = tf.compat.v1.get_default_graph()
     with tf.name_scope("variables"):
         comparison = Comparison(model, objectives)
-    variables = name_variables(model)
-    if optimizer is not None:
-        variables |= name_optimizer_variables(optimizer)
+    overridden: dict[str, Placeholder] = {}
 
     def call(features: Tensors, labels: Tensors) -> dict[str, Fetched]:
         if mask is not None:
@@ -203,7 +236,11 @@ def _trace_predict(
             comparison=comparison,
             graph=graph,
         )
-        return resolve_fetches(config.fetches, scope)
+        for name in fed:
+            if name not in features:
+                overridden[name] = _find_override(name, scope, is_training=is_training)
+        names = {tensor.name for value in overridden.values() for tensor in feed_tensors(value)}
+        return resolve_fetches(config.fetches, replace(scope, fed=names))
 
     # Only in training do layers assign to variables, which only a function is sure to run; outside
     # of one, every tensor has a name.
@@ -211,10 +248,22 @@ def _trace_predict(
     sizes = [tensor.batch_size for tensor in config.model.inputs.values() if tensor.batch_size]
     return Step(
         name="predict",
-        feeds={**features, **labels} if _fetches_compare(config) else features,
+        feeds={**features, **(labels if _fetches_compare(config) else {}), **overridden},
         fetches=fetches,
         batched=find_batched(fetches, sizes[0] if sizes else None),
     )
+
+
+def _find_override(name: str, scope: FetchScope, *, is_training: bool) -> Placeholder:
+    """Returns the tensor within the graph that `name` stands for, to be fed."""
+    path = f"feeds.{name}"
+    if is_training:
+        what = "an input, a label or a weight where task.training is true"
+        raise ConfigError([expected(path, what, name)])
+    found = find_value(path, name, scope)
+    if not isinstance(found, tf.Tensor | tf.SparseTensor):
+        raise ConfigError([expected(path, "a tensor; an operation takes no value", name)])
+    return found
 
 
 def _repeat_mask(

@@ -17,6 +17,7 @@ from runner.engine.feeds import feed_tensors, feed_values
 from runner.engine.fetches import fetch_tensors, fetch_value
 from runner.engine.graph import ExperimentGraph
 from runner.engine.steps import Step
+from runner.feeds import FeedValue
 
 
 class GraphSession:
@@ -54,7 +55,7 @@ class StepCallable:
         self._tensors = {name: fetch_tensors(fetch) for name, fetch in step.fetches.items()}
         self._call = self._prepare(config_pb2.RunOptions.NO_TRACE)
 
-    def __call__(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    def __call__(self, arrays: Mapping[str, FeedValue]) -> dict[str, Any]:
         """Returns the step's fetches by name for one array a feed.
 
         They are as those of ``Session.run``: arrays, ``SparseTensorValue``, None for an operation.
@@ -65,7 +66,7 @@ class StepCallable:
         return self._run(self._call, arrays)
 
     def trace(
-        self, arrays: Mapping[str, np.ndarray]
+        self, arrays: Mapping[str, FeedValue]
     ) -> tuple[dict[str, Any], config_pb2.RunMetadata]:
         """Runs the step as a call does, and returns its fetches and what TensorFlow timed.
 
@@ -77,7 +78,7 @@ class StepCallable:
         return self._run(partial(call, run_metadata=metadata), arrays), metadata
 
     def _run(
-        self, call: Callable[..., list[Any]], arrays: Mapping[str, np.ndarray]
+        self, call: Callable[..., list[Any]], arrays: Mapping[str, FeedValue]
     ) -> dict[str, Any]:
         try:
             values = call(*self._values(arrays))
@@ -91,7 +92,7 @@ class StepCallable:
             for name, tensors in self._tensors.items()
         }
 
-    def _values(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def _values(self, arrays: Mapping[str, FeedValue]) -> list[np.ndarray]:
         return [
             value
             for name, placeholder in self._step.feeds.items()

@@ -7,6 +7,7 @@ from runner.data.examples import Dataset, Examples
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.results import FetchResult, Result
+from runner.tasks.feeds import replace_feeds
 from runner.tasks.trace import trace_step
 
 
@@ -52,18 +53,18 @@ def fetch_examples(
         is_traced: Whether to trace the call.
     """
     predict = session.callable(graph.predict)
-    arrays = {**examples.features, **examples.labels}
+    fed = replace_feeds(graph, examples)
     if is_traced:
-        fetched, trace = trace_step(predict, arrays, "forward")
+        fetched, trace = trace_step(predict, fed.values, "forward")
         yield trace
     else:
-        fetched = predict(arrays)
+        fetched = predict(fed.values)
     yield FetchResult(
         split=split,
         fetched=fetched,
         batched=graph.predict.batched,
         structure=config.fetches,
-        rows=examples.rows,
-        labels=examples.labels,
+        rows=fed.rows,
+        labels=fed.labels,
         classes=config.data.classes,
     )

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from runner.engine.session import StepCallable
 from runner.engine.trace import count_operations, format_chrome_trace
+from runner.feeds import FeedValue
 from runner.results import TraceResult
 
 
 def trace_step(
-    step: StepCallable, arrays: Mapping[str, np.ndarray], name: str
+    step: StepCallable, arrays: Mapping[str, FeedValue], name: str
 ) -> tuple[dict[str, Any], TraceResult]:
     """Returns the fetches of one call of `step` and the trace of that call."""
     values, metadata = step.trace(arrays)
