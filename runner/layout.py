@@ -296,14 +296,17 @@ class _Grid:
 
     def _count_crossings(self) -> int:
         crossings = 0
-        for upper, lower in pairwise(self.ranks):
-            position = {cell: index for index, cell in enumerate(lower)}
-            ends: list[int] = []
-            for cell in upper:
-                mine = [position[each] for each in self.below[cell]]
-                crossings += sum(len(ends) - bisect_right(ends, each) for each in mine)
-                for each in mine:
-                    insort(ends, each)
+        position = {cell: index for rank in self.ranks for index, cell in enumerate(rank)}
+        for rank in self.ranks:
+            links = []
+            for upper in rank:
+                for lower in self.below[upper]:
+                    start, end = self._offset(upper, lower)
+                    links.append((position[upper] + start, position[lower] + end))
+            ends: list[float] = []
+            for _, end in sorted(links):
+                crossings += len(ends) - bisect_right(ends, end)
+                insort(ends, end)
         return crossings
 
     def move(self) -> None:

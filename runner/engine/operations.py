@@ -222,6 +222,8 @@ _COUNTS: Mapping[str, Callable[[tf.Operation], int]] = {
     "Sum": _reduce,
     "Mean": _per_input(1),
     "EuclideanNorm": _per_input(2),
+    "Bincount": _per_input(1),
+    "DenseBincount": _per_input(1),
     "SegmentMax": _per_input(1),
     "SegmentMean": _per_input(1),
     "SegmentSum": _per_input(1),

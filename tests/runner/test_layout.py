@@ -131,6 +131,14 @@ def test_arrows_do_not_cross_where_they_need_not():
     )
 
 
+def test_arrows_out_of_a_frame_leave_it_in_the_order_of_what_gives_them():
+    nodes = [node(key, "block") for key in ("a", "b")] + [node("c"), node("d")]
+    layout = lay_out(nodes, [("b", "c"), ("a", "d")])
+    assert (layout.boxes["a"].x < layout.boxes["b"].x) == (
+        layout.boxes["d"].x < layout.boxes["c"].x
+    )
+
+
 def test_what_is_given_late_stands_beside_what_takes_it():
     nodes = [node("late"), *chain(5), node("all")]
     layout = lay_out(nodes, [*stack(*"01234"), ("4", "all"), ("late", "all")])

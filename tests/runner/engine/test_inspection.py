@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 from runner.engine.inspection import inspect_model
+from tests.models.layer_table import CASES
 from tests.models.reading import read_model
+from tests.models.test_every_layer import declare
 
 BATCH = 4
 
@@ -248,6 +250,23 @@ def test_a_published_model_costs_what_is_published(
     assert totals.parameter_bytes == 4 * parameters
     assert totals.activation_bytes == count_activation_bytes(name)
     assert not totals.unknown
+
+
+# How many of a sparse tensor's numbers are not zero is not known, nor how long a text is.
+VARYING = {
+    "CategoryEncoding to a sparse tensor",
+    "Dense on a sparse input",
+    "TextVectorization",
+    "TextVectorization multi-hot",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "TFSMLayer"])
+def test_the_cost_of_every_layer_of_keras_is_known(compose, name):
+    config = compose("task=inspect")
+    config.model = declare(name)
+    totals = inspect_model(config, BATCH).totals
+    assert bool(totals.unknown or totals.varying_outputs) == (name in VARYING)
 
 
 def test_every_layer_of_a_thousand_is_counted(inspect_text):
