@@ -12,20 +12,29 @@ from tensorflow.core.protobuf import config_pb2
 
 from models.problems import ConfigError, Problem
 from runner.config import SessionConfig
-from runner.engine.errors import StepError
+from runner.engine.errors import explain_failure
 from runner.engine.feeds import feed_tensors, feed_values
 from runner.engine.fetches import fetch_tensors, fetch_value
 from runner.engine.graph import ExperimentGraph
 from runner.engine.steps import Step
 from runner.feeds import FeedValue
 
+# What Session.run is documented to raise.
+_FAILURES = (tf.errors.OpError, RuntimeError, TypeError, ValueError)
+
 
 class GraphSession:
     """An open Session on an experiment's graph, its variables initialized."""
 
-    def __init__(self, session: tf.compat.v1.Session) -> None:
-        """Wraps a Session that is open."""
+    def __init__(self, session: tf.compat.v1.Session, places: Mapping[str, str]) -> None:
+        """Wraps a Session that is open.
+
+        Args:
+            session: The Session.
+            places: The place in the configuration of each call of a layer.
+        """
         self._session = session
+        self._places = places
         self.devices = tuple(
             f"/{device.device_type}:{tf.DeviceSpec.from_string(device.name).device_index}"
             for device in session.list_devices()
@@ -33,7 +42,7 @@ class GraphSession:
 
     def callable(self, step: Step) -> "StepCallable":
         """Returns `step` as a function of arrays; make it once, call it many times."""
-        return StepCallable(self._session, step)
+        return StepCallable(self._session, step, self._places)
 
     def read(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
         """Returns the values of tensors that depend on no feed, such as variables."""
@@ -48,9 +57,12 @@ class StepCallable:
     a callable made from options takes 24 µs.
     """
 
-    def __init__(self, session: tf.compat.v1.Session, step: Step) -> None:
-        """Prepares `step` in `session`."""
+    def __init__(
+        self, session: tf.compat.v1.Session, step: Step, places: Mapping[str, str]
+    ) -> None:
+        """Prepares `step` in `session`; `places` are those of the calls of layers."""
         self._session = session
+        self._places = places
         self._step = step
         self._tensors = {name: fetch_tensors(fetch) for name, fetch in step.fetches.items()}
         self._call = self._prepare(config_pb2.RunOptions.NO_TRACE)
@@ -61,7 +73,7 @@ class StepCallable:
         They are as those of ``Session.run``: arrays, ``SparseTensorValue``, None for an operation.
 
         Raises:
-            StepError: If TensorFlow fails.
+            StepError: If the Session fails; its own error is the cause.
         """
         return self._run(self._call, arrays)
 
@@ -71,7 +83,7 @@ class StepCallable:
         """Runs the step as a call does, and returns its fetches and what TensorFlow timed.
 
         Raises:
-            StepError: If TensorFlow fails.
+            StepError: If the Session fails; its own error is the cause.
         """
         call = self._prepare(config_pb2.RunOptions.FULL_TRACE)
         metadata = config_pb2.RunMetadata()
@@ -82,10 +94,8 @@ class StepCallable:
     ) -> dict[str, Any]:
         try:
             values = call(*self._values(arrays))
-        except tf.errors.OpError as error:
-            kind = type(error).__name__
-            reason = error.message.partition("\n\t [[")[0]
-            raise StepError(f"step {self._step.name!r}: {kind}: {reason}") from error
+        except _FAILURES as error:
+            raise explain_failure(error, self._step.name, self._places) from error
         remaining = iter(values)
         return {
             name: fetch_value(list(islice(remaining, len(tensors))))
@@ -111,7 +121,10 @@ class StepCallable:
             if isinstance(fetch, tf.Operation):
                 options.target.append(fetch.name)
         options.run_options.trace_level = trace_level
-        made: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
+        try:
+            made: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
+        except _FAILURES as error:
+            raise explain_failure(error, self._step.name, self._places) from error
         return made
 
 
@@ -126,7 +139,7 @@ def open_session(graph: ExperimentGraph, config: SessionConfig) -> Iterator[Grap
     with closing(
         tf.compat.v1.Session(graph=graph.graph, config=build_config_proto(config))
     ) as session:
-        opened = GraphSession(session)
+        opened = GraphSession(session, {call.name: call.path for call in graph.model.calls})
         _require_device(config.device, opened.devices)
         session.run(graph.initialize)
         for assignment in graph.assignments:

@@ -95,5 +95,7 @@ def test_the_session_is_closed_behind_the_block(compose):
     config = compose("task=forward", "model=mlp")
     with open_experiment(config) as (graph, session):
         pass
-    with pytest.raises(tf.errors.CancelledError, match="closed"):
+    with pytest.raises(StepError) as caught:
         session.callable(graph.predict)
+    assert str(caught.value) == ("step 'predict': CancelledError: Session has been closed.")
+    assert isinstance(caught.value.__cause__, tf.errors.CancelledError)
