@@ -187,10 +187,11 @@ def _format_shapes(layer: LayerSummary) -> str:
 
 def _cost_table(result: InspectResult) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
+    # On a narrow terminal the end of a name is what tells it from others: it goes on below.
     for column in ("layer", "type", "output shape"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in ("trained", "frozen", "FLOPs", "activations", "parameters"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for layer in result.layers:
         table.add_row(*_cost_cells(layer))
     table.add_row(*_cost_cells(result.totals), style="bold")

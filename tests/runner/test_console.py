@@ -119,6 +119,13 @@ def test_the_costs_are_shown_everywhere_and_a_lower_bound_is_marked(is_terminal)
     )
 
 
+def test_a_narrow_terminal_shows_the_whole_of_each_name_and_number():
+    text = io.StringIO()
+    Reporter(["ui"], Console(file=text, force_terminal=True, width=80)).show_result(INSPECTED)
+    assert "…" not in text.getvalue()
+    assert "18,496" in text.getvalue()
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0"), (999, "999"), (1000, "1 k"), (20_054_016, "20.1 M"), (7_764_381_168, "7.76 G")],
