@@ -201,6 +201,18 @@ class TraceConfig:
 
 
 @dataclass
+class DebugConfig:
+    """What is watched while steps are taken.
+
+    Attributes:
+        check_finite: Whether the run stops where a loss, a gradient or a fetched value is not
+            finite, and says which layer made it.
+    """
+
+    check_finite: bool = MISSING
+
+
+@dataclass
 class ExperimentConfig:
     """All of a run.
 
@@ -220,6 +232,7 @@ class ExperimentConfig:
             a tensor (``conv1/Relu:0``) or an operation, or a pattern (``conv*``); mappings and
             lists of these may be nested.
         trace: Which step is traced.
+        debug: What is watched.
         trusted_modules: Modules of your own whose classes ``class`` may name.
     """
 
@@ -233,6 +246,7 @@ class ExperimentConfig:
     feeds: Any = field(default_factory=dict)
     fetches: dict[str, Any] = field(default_factory=dict)
     trace: TraceConfig = field(default_factory=TraceConfig)
+    debug: DebugConfig = field(default_factory=DebugConfig)
     trusted_modules: list[str] = field(default_factory=list)
 
 

@@ -16,15 +16,18 @@ from runner.config import (
 from runner.console import Reporter
 from runner.data.examples import Dataset, Examples
 from runner.data.sources import load_dataset
+from runner.engine.errors import StepError
 from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
 from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
-from runner.results import FetchResult, Result, SplitResult
+from runner.results import FaultResult, FetchResult, Result, SplitResult
 from runner.signals import hold_signals
 from runner.tasks.forward import forward
 from runner.tasks.inspect import inspect
 from runner.tasks.train import train
+from runner.tasks.watch import NotFiniteError
+from runner.tracking.faults import save_fault
 from runner.tracking.mlflow import start_run
 from runner.tracking.tracker import NullTracker, RunContext, Tracker, closing
 
@@ -45,7 +48,8 @@ def run_experiment(
     Raises:
         ConfigError: If the data, Keras, the Session or the store refuse the configuration; no run
             is logged then.
-        StepError: If a step fails in the Session; the run is logged as FAILED.
+        StepError: If a step fails in the Session, or a value is not finite; the run is logged as
+            FAILED.
     """
     if isinstance(config.task, InspectConfig):
         _inspect_experiment(config, config.task, context, reporter, clock)
@@ -64,7 +68,12 @@ def run_experiment(
             tracker.log_tags({"devices": ", ".join(session.devices)})
         reporter.show_layers(graph.layers)
         results = _timed(_run_task(config, graph, session, dataset), clock)
-        _log_results(results, tracker, reporter, clock)
+        try:
+            _log_results(results, tracker, reporter, clock)
+        except NotFiniteError as error:
+            with clock.phase("log"):
+                tracker.log_result(error.fault)
+            raise StepError(f"{error}\n{_save_fault(error.fault, context)}") from error
     reporter.show_end(tracker.run_id, clock.seconds)
 
 
@@ -94,6 +103,15 @@ def _log_results(
         reporter.show_result(result)
     with clock.phase("log"):
         tracker.log_seconds(clock.seconds)
+
+
+def _save_fault(fault: FaultResult, context: RunContext) -> str:
+    """Writes what a step can be replayed with, and returns how."""
+    file = save_fault(fault, context.output_dir / "debug")
+    kept = [text for text in context.overrides if not text.startswith(("task", "feeds"))]
+    training = ["task.training=true"] if fault.is_training else []
+    command = ["python -m runner", *kept, "task=forward", *training, f"feeds={file}"]
+    return f"The batch and the weights are saved; replay it with\n    {' '.join(command)}"
 
 
 def _open_tracker(config: ExperimentConfig, context: RunContext) -> Tracker:

@@ -115,6 +115,26 @@ class FetchResult:
 
 
 @dataclass(frozen=True)
+class FaultResult:
+    """A step in which a value was not finite.
+
+    Attributes:
+        name: What step it was, such as ``step_7``.
+        message: Where the first such value was made, from what.
+        statistics: Everything in the step, in order: its name, kind, shape, dtype, least, mean and
+            largest finite value, and how many are NaN and infinite.
+        arrays: The batch and the weights before the step, by name, as ``feeds`` takes them.
+        is_training: Whether layers behaved as in training.
+    """
+
+    name: str
+    message: str
+    statistics: tuple[Mapping[str, str | int | float], ...]
+    arrays: Arrays
+    is_training: bool
+
+
+@dataclass(frozen=True)
 class TraceResult:
     """The RunMetadata of one traced step.
 
@@ -215,5 +235,12 @@ class DrawingResult:
 
 
 Result = (
-    Started | StepResult | SplitResult | FetchResult | TraceResult | InspectResult | DrawingResult
+    Started
+    | StepResult
+    | SplitResult
+    | FetchResult
+    | TraceResult
+    | InspectResult
+    | DrawingResult
+    | FaultResult
 )

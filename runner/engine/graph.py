@@ -62,6 +62,7 @@ class ExperimentGraph:
         predict: Features to the configured fetches.
         training: The steps of training and evaluation; None where the task does not train.
         fed: The values that are fed to ``predict`` in place of the data's, by name.
+        variables: Weights, statistics, seeds and the optimizer's variables by name.
     """
 
     graph: tf.Graph
@@ -74,6 +75,7 @@ class ExperimentGraph:
     predict: Step
     training: TrainingSteps | None
     fed: Mapping[str, FeedValue]
+    variables: Mapping[str, tf.Variable]
 
 
 def build_graph(
@@ -96,8 +98,8 @@ def build_graph(
         }
         with tf.name_scope("variables"):
             model = build_model(config.model)
-        objectives = _read_objectives(config)
-        labels = _open_labels(config, objectives, features)
+        objectives = read_compared(config)
+        labels = open_labels(config, objectives, features)
         optimizer = _build_optimizer(config, model) if isinstance(task, TrainConfig) else None
         variables = name_variables(model)
         if optimizer is not None:
@@ -115,7 +117,7 @@ def build_graph(
                 features=features,
                 labels=labels,
             )
-        assignments = (*_assign_weights(model), *_assign_fed(fed_variables, variables))
+        assignments = (*_assign_weights(model), *assign_fed(fed_variables, variables))
         initialize = tf.group(
             tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()
         )
@@ -131,6 +133,11 @@ def build_graph(
         predict=predict,
         training=training,
         fed={name: value for name, value in feeds.items() if name not in fed_variables},
+        variables={
+            name: variable
+            for name, variable in variables.items()
+            if isinstance(variable, tf.Variable)
+        },
     )
 
 
@@ -151,9 +158,10 @@ def _assign_weights(model: BuiltModel) -> Iterator[Assignment]:
         yield _assign(variable.value, value)
 
 
-def _assign_fed(
+def assign_fed(
     values: Mapping[str, FeedValue], variables: Mapping[str, tf.Variable | tf.Tensor]
 ) -> Iterator[Assignment]:
+    """Yields what gives the named variables their values."""
     for name, value in values.items():
         path, variable = f"feeds.{name}", variables[name]
         if not isinstance(variable, tf.Variable):
@@ -169,7 +177,7 @@ def _assign(variable: tf.Variable, value: np.ndarray) -> Assignment:
     return Assignment(operation, placeholder, value)
 
 
-def _read_objectives(config: ExperimentConfig) -> Objectives:
+def read_compared(config: ExperimentConfig) -> Objectives:
     """Returns what outputs are compared with; nothing where neither task nor fetch compares."""
     if isinstance(config.task, TrainConfig) or _fetches_compare(config):
         return read_objectives(config.model, list(config.data.labels))
@@ -181,7 +189,7 @@ def _fetches_compare(config: ExperimentConfig) -> bool:
     return any(parse_fetch(str(text)).needs_labels for text in texts)
 
 
-def _open_labels(
+def open_labels(
     config: ExperimentConfig, objectives: Objectives, features: Mapping[str, Placeholder]
 ) -> dict[str, Placeholder]:
     """Returns a placeholder for each label that is compared with and is not fed as a feature."""

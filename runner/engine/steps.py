@@ -19,6 +19,8 @@ from runner.engine.fetches import Fetched
 from runner.engine.losses import Tensors, build_losses, build_meters
 from runner.engine.tracing import trace_function
 
+IS_FINITE = "is_finite"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -46,11 +48,13 @@ class TrainingSteps:
             metrics over all batches since the last reset out.
         evaluate: Features and labels in; likewise, in inference and with metrics of its own.
         reset: Forgets what the metrics of both have gathered.
+        check: ``is_finite``, whether all trained weights are.
     """
 
     train: Step
     evaluate: Step
     reset: Step
+    check: Step
 
 
 def trace_training(
@@ -104,9 +108,14 @@ def trace_training(
         evaluate_meters.reset()
         return {"done": tf.constant(True)}
 
+    def check() -> dict[str, tf.Tensor]:
+        finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in variables]
+        return {IS_FINITE: tf.reduce_all(finite)}
+
     feeds = {**features, **labels}
     return TrainingSteps(
         train=Step("train", feeds, trace_function(train, features, labels)),
         evaluate=Step("evaluate", feeds, trace_function(evaluate, features, labels)),
         reset=Step("reset", {}, trace_function(reset)),
+        check=Step("check", {}, trace_function(check)),
     )

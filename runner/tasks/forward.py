@@ -1,14 +1,19 @@
 """Feeds a batch of held-out examples, fetches, and traces the call."""
 
 from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
 
 from runner.config import ExperimentConfig, ForwardConfig
 from runner.data.examples import Dataset, Examples
+from runner.engine.faults import is_finite
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.results import FetchResult, Result
 from runner.tasks.feeds import replace_feeds
 from runner.tasks.trace import trace_step
+from runner.tasks.watch import find_fault
 
 
 def forward(
@@ -54,6 +59,8 @@ def fetch_examples(
     """
     predict = session.callable(graph.predict)
     fed = replace_feeds(graph, examples)
+    # In training a call moves the seeds of dropout.
+    variables = session.read(graph.variables) if config.debug.check_finite else {}
     if is_traced:
         fetched, trace = trace_step(predict, fed.values, "forward")
         yield trace
@@ -68,3 +75,18 @@ def fetch_examples(
         labels=fed.labels,
         classes=config.data.classes,
     )
+    if config.debug.check_finite and not all(map(_is_finite, fetched.values())):
+        is_training = isinstance(config.task, ForwardConfig) and config.task.training
+        raise find_fault(
+            config,
+            {**fed.labels, **{name: fed.values[name] for name in graph.features}},
+            variables,
+            name="forward",
+            rows=fed.rows,
+            is_training=is_training,
+        )
+
+
+def _is_finite(value: Any) -> bool:
+    parts = value if isinstance(value, tuple) else (value,)
+    return all(part is None or is_finite(np.asarray(part)) for part in parts)

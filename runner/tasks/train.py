@@ -1,5 +1,6 @@
 """Trains, evaluates on held-out data, and fetches outputs for held-out examples."""
 
+import math
 from collections.abc import Iterator
 
 from models.objectives import BATCH_LOSS
@@ -11,6 +12,7 @@ from runner.engine.steps import TrainingSteps
 from runner.results import Metrics, Result, SplitResult, Started, StepResult
 from runner.tasks.forward import fetch_examples
 from runner.tasks.trace import trace_step
+from runner.tasks.watch import Watch
 
 
 def train(
@@ -28,10 +30,16 @@ def train(
         graph: The experiment's graph, with training steps.
         session: An open Session on it.
         dataset: The splits, fitted to the placeholders.
+
+    Raises:
+        NotFiniteError: If a value is not finite and ``debug.check_finite`` is true.
     """
     if graph.training is None:
         raise ValueError("the graph was built for a task that does not train")
-    trainer = _Trainer(session, graph.training, config)
+    watch = None
+    if config.debug.check_finite:
+        watch = Watch(config, graph, session, graph.training)
+    trainer = _Trainer(session, graph.training, config, dataset.train, watch)
     yield from trainer.fit(dataset, task.epochs)
     yield from trainer.evaluate("test", dataset.test, task.epochs)
     shown = dataset.test.take(slice(task.examples))
@@ -42,7 +50,12 @@ class _Trainer:
     """Takes steps and counts them."""
 
     def __init__(
-        self, session: GraphSession, steps: TrainingSteps, config: ExperimentConfig
+        self,
+        session: GraphSession,
+        steps: TrainingSteps,
+        config: ExperimentConfig,
+        examples: Examples,
+        watch: Watch | None,
     ) -> None:
         self._train = session.callable(steps.train)
         self._evaluate = session.callable(steps.evaluate)
@@ -51,6 +64,8 @@ class _Trainer:
         self._drop_remainder = config.data.drop_remainder
         self._seed = config.seed
         self._trace_at = config.trace.step
+        self._examples = examples
+        self._watch = watch
         self._step = 0
 
     def fit(self, dataset: Dataset, epochs: int) -> Iterator[Result]:
@@ -66,7 +81,7 @@ class _Trainer:
             examples={name: len(examples) for name, examples in vars(dataset).items()},
         )
         for epoch in range(1, epochs + 1):
-            yield from self._fit_epoch(dataset.train, epoch)
+            yield from self._fit_epoch(epoch)
             yield from self.evaluate("validation", dataset.validation, epoch)
 
     def evaluate(self, split: str, examples: Examples, epoch: int) -> Iterator[SplitResult]:
@@ -75,6 +90,8 @@ class _Trainer:
         values: dict[str, float] = {}
         for batch in self._batches(examples):
             values = self._evaluate({**batch.features, **batch.labels})
+            if self._watch and not math.isfinite(values[BATCH_LOSS]):
+                raise self._watch.find_in_evaluation(split, batch, self._examples, self._step)
         if values:
             yield SplitResult(
                 split=split,
@@ -86,9 +103,11 @@ class _Trainer:
     def _batches(self, examples: Examples) -> Iterator[Examples]:
         return iterate_batches(examples, self._batch_size, drop_remainder=self._drop_remainder)
 
-    def _fit_epoch(self, examples: Examples, epoch: int) -> Iterator[Result]:
+    def _fit_epoch(self, epoch: int) -> Iterator[Result]:
         self._reset({})
-        shuffled = shuffle_epoch(examples, self._seed, epoch)
+        if self._watch:
+            self._watch.open_epoch(epoch, self._step)
+        shuffled = shuffle_epoch(self._examples, self._seed, epoch)
         for batch in self._batches(shuffled):
             self._step += 1
             arrays = {**batch.features, **batch.labels}
@@ -97,8 +116,12 @@ class _Trainer:
                 yield trace
             else:
                 values = self._train(arrays)
+            if self._watch:
+                self._watch.look(values[BATCH_LOSS], self._examples, self._step)
             running = _metrics(values)
             yield StepResult(epoch, self._step, float(values[BATCH_LOSS]), running)
+        if self._watch:
+            self._watch.look_at_weights(self._examples, self._step)
         yield SplitResult("train", epoch, self._step, running)
 
 

@@ -18,6 +18,7 @@ from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig, SqliteTrackingConfig
 from runner.results import (
     DrawingResult,
+    FaultResult,
     FetchResult,
     InspectResult,
     Result,
@@ -27,6 +28,7 @@ from runner.results import (
 )
 from runner.signals import hold_signals
 from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
+from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
 from runner.tracking.store import store_lock, store_uri
@@ -100,6 +102,8 @@ class MlflowTracker:
                 self._log_costs(result)
             case DrawingResult():
                 self._log_text(f"inspect/{result.name}.svg", result.svg)
+            case FaultResult():
+                self._log_fault(result)
             case TraceResult():
                 self._log_text(f"trace/{result.name}.json", result.chrome_trace)
 
@@ -138,6 +142,13 @@ class MlflowTracker:
             self._client.log_batch(self._run_id, metrics=batch)
         self._metrics = []
         self._flushed_at = time.monotonic()
+
+    @hold_signals()
+    def _log_fault(self, result: FaultResult) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = save_fault(result, Path(folder))
+            self._client.log_artifact(self._run_id, str(file), "debug")
+        self._log_text(f"debug/{result.name}.csv", format_statistics(result))
 
     @hold_signals()
     def _log_text(self, file: str, text: str) -> None:
