@@ -232,7 +232,7 @@ def _validate_replacements(config: ExperimentConfig) -> Iterator[Problem]:
     fed = flatten_feeds(config.feeds)
     if fed and not isinstance(config.task, ForwardConfig):
         hint = "Use task=forward, or a data source of your own."
-        what = f"{{}}, since task={config.task.name} is fed by the data alone"
+        what = f"{{}} for task={config.task.name}; only task=forward takes values of your own"
         yield expected("feeds", what, config.feeds, hint)
     wiring = read_wiring(config.model)
     for name, source in fed.items():

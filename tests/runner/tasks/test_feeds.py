@@ -247,8 +247,8 @@ def test_only_the_forward_task_takes_feeds(compose):
     with pytest.raises(ConfigError) as caught:
         validate(compose("feeds.image=0.5"))
     assert str(caught.value) == (
-        "feeds: expected {}, since task=train is fed by the data alone; received {'image': 0.5} "
-        "(dict). Use task=forward, or a data source of your own."
+        "feeds: expected {} for task=train; only task=forward takes values of your own; received "
+        "{'image': 0.5} (dict). Use task=forward, or a data source of your own."
     )
 
 
