@@ -21,7 +21,7 @@ from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
 from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
-from runner.results import FaultResult, FetchResult, Result, SplitResult
+from runner.results import ClassifyResult, FaultResult, FetchResult, Result, SplitResult
 from runner.signals import hold_signals
 from runner.tasks.forward import forward
 from runner.tasks.inspect import inspect
@@ -143,7 +143,7 @@ def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
         match result:
             case SplitResult():
                 clock.add(result.split, pending)
-            case FetchResult():
+            case FetchResult() | ClassifyResult():
                 clock.add("fetch", pending)
             case _:
                 yield result

@@ -135,6 +135,43 @@ class FaultResult:
 
 
 @dataclass(frozen=True)
+class ClassifyResult:
+    """How an output classifies the examples of a split.
+
+    Attributes:
+        split: The split that the examples are of.
+        output: The output's name.
+        label: The label that it is compared with.
+        classes: Number of classes.
+        rows: (examples,) integers, each example's row in its source.
+        actual: (examples,) integers, the class that each is labelled with.
+        predicted: (examples,) integers, the class that the output gives it.
+        confidence: (examples,) floats, the probability of the class predicted, 0 to 1.
+        left_out: Number of further examples that have no class, or an output that is not finite.
+        shown: (shown,) integers, the places above of the worst mistakes, the most confident first;
+            of the least confident where there is no mistake.
+        features: The features of those examples by name, (shown, ...) each.
+    """
+
+    split: str
+    output: str
+    label: str
+    classes: int
+    rows: np.ndarray
+    actual: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    left_out: int
+    shown: np.ndarray
+    features: Arrays
+
+    @property
+    def mistakes(self) -> int:
+        """The number of examples whose class is not the one predicted."""
+        return int((self.actual != self.predicted).sum())
+
+
+@dataclass(frozen=True)
 class TraceResult:
     """The RunMetadata of one traced step.
 
@@ -239,6 +276,7 @@ Result = (
     | StepResult
     | SplitResult
     | FetchResult
+    | ClassifyResult
     | TraceResult
     | InspectResult
     | DrawingResult

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.factory import BuiltModel, build_model, iterate_layers
+from models.classifiers import read_classifiers
+from models.factory import BuiltModel, build_model, find_output, iterate_layers
 from models.objectives import Objectives, read_objectives
 from models.objects import build_object
 from models.problems import ConfigError, Problem, expected
@@ -60,6 +61,8 @@ class ExperimentGraph:
         features: The placeholders of the model's inputs, by name.
         labels: The placeholders of the labels, by name; none where the task does not train.
         predict: Features to the configured fetches.
+        classify: Features to the outputs that are classes, by the output's name; None where none
+            is, or layers behave as in training.
         training: The steps of training and evaluation; None where the task does not train.
         fed: The values that are fed to ``predict`` in place of the data's, by name.
         variables: Weights, statistics, seeds and the optimizer's variables by name.
@@ -73,6 +76,7 @@ class ExperimentGraph:
     features: Mapping[str, Placeholder]
     labels: Mapping[str, Placeholder]
     predict: Step
+    classify: Step | None
     training: TrainingSteps | None
     fed: Mapping[str, FeedValue]
     variables: Mapping[str, tf.Variable]
@@ -107,7 +111,9 @@ def build_graph(
         fed_variables = {name: value for name, value in feeds.items() if name in variables}
         known = {*fed_variables, *config.data.labels}
         overridden = [name for name in feeds if name not in known]
-        predict = _trace_predict(config, model, variables, objectives, features, labels, overridden)
+        predict, classify = _trace_predict(
+            config, model, variables, objectives, features, labels, overridden
+        )
         training = None
         if optimizer is not None:
             training = trace_training(
@@ -131,6 +137,7 @@ def build_graph(
         features=features,
         labels=labels,
         predict=predict,
+        classify=classify,
         training=training,
         fed={name: value for name, value in feeds.items() if name not in fed_variables},
         variables={
@@ -220,7 +227,8 @@ def _trace_predict(
     features: Mapping[str, Placeholder],
     labels: Mapping[str, Placeholder],
     fed: Sequence[str],
-) -> Step:
+) -> tuple[Step, Step | None]:
+    """Returns the steps that give the configured fetches and the outputs that are classes."""
     task = config.task
     is_training = isinstance(task, ForwardConfig) and task.training
     mask = None
@@ -230,12 +238,15 @@ def _trace_predict(
     with tf.name_scope("variables"):
         comparison = Comparison(model, objectives)
     overridden: dict[str, Placeholder] = {}
+    classes: dict[str, Fetched] = {}
 
     def call(features: Tensors, labels: Tensors) -> dict[str, Fetched]:
         if mask is not None:
             (feature,) = features.values()
             feature._keras_mask = mask
         values = model.call_layers(features, training=is_training)
+        if not is_training:
+            classes.update(_find_classes(config, model, values))
         comparison.open(values, {**features, **labels})
         scope = FetchScope(
             model=model,
@@ -254,12 +265,25 @@ def _trace_predict(
     # of one, every tensor has a name.
     fetches = trace_function(call, features, labels) if is_training else call(features, labels)
     sizes = [tensor.batch_size for tensor in config.model.inputs.values() if tensor.batch_size]
-    return Step(
+    predict = Step(
         name="predict",
         feeds={**features, **(labels if _fetches_compare(config) else {}), **overridden},
         fetches=fetches,
         batched=find_batched(fetches, sizes[0] if sizes else None),
     )
+    classify = Step(name="classify", feeds=features, fetches=classes) if classes else None
+    return predict, classify
+
+
+def _find_classes(
+    config: ExperimentConfig, model: BuiltModel, values: Mapping[str, object]
+) -> Iterator[tuple[str, tf.Tensor]]:
+    """Yields the name and the tensor of each output that is compared with classes."""
+    for classifier in read_classifiers(config.model, list(config.data.labels)):
+        output = find_output(values, model.outputs[classifier.output])
+        # A Session refuses to fetch the very tensor that it feeds.
+        if isinstance(output, tf.Tensor) and output.op.type != "Placeholder":
+            yield classifier.output, output
 
 
 def _find_override(name: str, scope: FetchScope, *, is_training: bool) -> Placeholder:

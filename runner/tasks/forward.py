@@ -11,6 +11,7 @@ from runner.engine.faults import is_finite
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.results import FetchResult, Result
+from runner.tasks.classify import classify_examples
 from runner.tasks.feeds import replace_feeds
 from runner.tasks.trace import trace_step
 from runner.tasks.watch import find_fault
@@ -23,7 +24,7 @@ def forward(
     session: GraphSession,
     dataset: Dataset,
 ) -> Iterator[Result]:
-    """Yields the configured fetches for test examples, or training ones where no test is split off.
+    """Yields fetches for test examples and how they are classified; else for training ones.
 
     Args:
         config: The whole experiment.
@@ -36,6 +37,8 @@ def forward(
     examples = getattr(dataset, split).take(slice(task.examples))
     is_traced = config.trace.step is not None
     yield from fetch_examples(config, graph, session, examples, split=split, is_traced=is_traced)
+    if not graph.fed:  # the data's labels are not those of what is fed
+        yield from classify_examples(config, graph, session, examples, split=split)
 
 
 def fetch_examples(

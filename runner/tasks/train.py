@@ -10,6 +10,7 @@ from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.engine.steps import TrainingSteps
 from runner.results import Metrics, Result, SplitResult, Started, StepResult
+from runner.tasks.classify import classify_examples
 from runner.tasks.forward import fetch_examples
 from runner.tasks.trace import trace_step
 from runner.tasks.watch import Watch
@@ -22,7 +23,7 @@ def train(
     session: GraphSession,
     dataset: Dataset,
 ) -> Iterator[Result]:
-    """Yields each step, each epoch's metrics, the test's metrics and the fetched outputs.
+    """Yields each step, each epoch's and the test's metrics, fetches, and test examples classified.
 
     Args:
         config: The whole experiment.
@@ -44,6 +45,7 @@ def train(
     yield from trainer.evaluate("test", dataset.test, task.epochs)
     shown = dataset.test.take(slice(task.examples))
     yield from fetch_examples(config, graph, session, shown, split="test")
+    yield from classify_examples(config, graph, session, dataset.test, split="test")
 
 
 class _Trainer:

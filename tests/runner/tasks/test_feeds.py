@@ -25,7 +25,7 @@ def run(compose):
         graph = build_graph(config, read_feeds(config.feeds))
         dataset = load_dataset(config.data, config.model.inputs, config.seed)
         with open_session(graph, config.session) as session:
-            (result,) = forward(config, config.task, graph, session, dataset)
+            result, *_ = forward(config, config.task, graph, session, dataset)
             weights = graph.model.keras_model.weights
             return result, session.read({weight.path: weight.value for weight in weights})
 

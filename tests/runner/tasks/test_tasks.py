@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_does_not(run):
 
 def test_forward_feeds_as_many_examples_as_asked_for_in_one_call(run):
     results, dataset = run(forward, "task=forward", "data=random", "task.examples=5")
-    trace, fetched = results
+    trace, fetched, _ = results
     assert trace.name == "forward"
     assert fetched.split == "test"
     assert fetched.fetched["outputs"].shape == (5, 10)
