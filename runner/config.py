@@ -164,11 +164,13 @@ class TrackingConfig:
         experiment: MLflow's experiment, the group that the run is listed in.
         run_name: The run's name; null makes one of the model and the overrides.
         tags: Labels of the user's own.
+        pictures: Most pictures drawn of what a run fetched and classified; 0 draws none.
     """
 
     experiment: str = MISSING
     run_name: str | None = MISSING
     tags: dict[str, str] = field(default_factory=dict)
+    pictures: int = MISSING
 
 
 @dataclass

@@ -218,6 +218,7 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
     yield from _validate_schema("tracking", tracking, TrackingConfig)
     if not tracking.experiment:
         yield expected("tracking.experiment", "a name", tracking.experiment)
+    yield from _at_least("tracking.pictures", tracking.pictures, 0)
     if isinstance(tracking, SqliteTrackingConfig):
         for key, path in (("database", tracking.database), ("artifacts", tracking.artifacts)):
             if not Path(path).is_absolute():

@@ -17,6 +17,7 @@ import numpy as np
 from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig, SqliteTrackingConfig
 from runner.results import (
+    ClassifyResult,
     DrawingResult,
     FaultResult,
     FetchResult,
@@ -27,10 +28,12 @@ from runner.results import (
     TraceResult,
 )
 from runner.signals import hold_signals
+from runner.tracking.confusion import format_confusion, format_mistakes
 from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
 from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
+from runner.tracking.pictures.plan import name_file, plan_pictures
 from runner.tracking.store import store_lock, store_uri
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
 from runner.tracking.tracker import RunContext, Status, closing_on_error
@@ -57,15 +60,21 @@ _FLUSH_SECONDS = 5.0
 
 Item = TypeVar("Item")
 
+log = logging.getLogger(__name__)
+
 
 class MlflowTracker:
     """One run in MLflow; metrics are written in batches, at each epoch and every few seconds."""
 
-    def __init__(self, client: MlflowClient, run_id: str, context: RunContext) -> None:
-        """Logs to the run `run_id`, which `client` has created."""
+    def __init__(
+        self, client: MlflowClient, run_id: str, context: RunContext, *, pictures: int
+    ) -> None:
+        """Logs to the run `run_id`, which `client` has created, and draws up to `pictures`."""
         self._client = client
         self._run_id = run_id
         self._context = context
+        self._has_pictures = pictures > 0
+        self._pictures = pictures
         self._metrics: list[Metric] = []
         self._flushed_at = time.monotonic()
 
@@ -87,7 +96,7 @@ class MlflowTracker:
             self._client.log_batch(self._run_id, params=batch)
 
     def log_result(self, result: Result) -> None:
-        """Logs what a task yielded: metrics at once or soon, arrays and traces as files."""
+        """Logs what a task yielded: metrics at once or soon, the rest as files."""
         match result:
             case StepResult():
                 self._add_metrics({"step/loss": result.loss}, result.step)
@@ -98,6 +107,10 @@ class MlflowTracker:
                 self._flush()
             case FetchResult():
                 self._log_fetches(result)
+                self._log_pictures(result)
+            case ClassifyResult():
+                self._log_classes(result)
+                self._log_pictures(result)
             case InspectResult():
                 self._log_costs(result)
             case DrawingResult():
@@ -182,6 +195,32 @@ class MlflowTracker:
         }
         self._add_metrics(numbers, 0)
 
+    def _log_classes(self, result: ClassifyResult) -> None:
+        path = f"fetches/{name_file(result.output)}"
+        self._log_text(f"{path}.confusion.csv", format_confusion(result))
+        self._log_text(f"{path}.mistakes.csv", format_mistakes(result))
+
+    def _log_pictures(self, result: FetchResult | ClassifyResult) -> None:
+        planned = list(plan_pictures(result))
+        pictures = planned[: self._pictures]
+        left_out = len(planned) - len(pictures)
+        if left_out and self._has_pictures:
+            log.warning("%d more could be drawn; raise tracking.pictures", left_out)
+        if not pictures:
+            return
+        self._pictures -= len(pictures)
+        try:
+            # This imports matplotlib: 0.3 s, unless Keras has.
+            from runner.tracking.pictures.drawing import draw_pictures
+        except (ImportError, OSError, ValueError) as error:
+            log.warning("pictures are not drawn: matplotlib cannot be imported: %s", error)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for file, content in draw_pictures(result, pictures):
+                (Path(folder) / file).write_bytes(content)
+            with hold_signals():
+                self._client.log_artifacts(self._run_id, folder, "fetches")
+
 
 def start_run(
     config: ExperimentConfig, tracking: SqliteTrackingConfig, context: RunContext, source: Path
@@ -219,7 +258,7 @@ def start_run(
             **tracking.tags,
         },
     )
-    tracker = MlflowTracker(client, run.info.run_id, context)
+    tracker = MlflowTracker(client, run.info.run_id, context, pictures=tracking.pictures)
     with closing_on_error(tracker):
         tracker.log_params(flatten_params(config))
         tracker.log_config()

@@ -32,7 +32,7 @@ def format_table(result: FetchResult) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(zip(*[map(_format_cell, column) for column in columns.values()], strict=True))
+    writer.writerows(zip(*[map(format_cell, column) for column in columns.values()], strict=True))
     return text.getvalue()
 
 
@@ -55,8 +55,8 @@ def format_values(result: FetchResult) -> str:
                 name,
                 "x".join(map(str, values.shape)),
                 values.dtype.name,
-                " ".join(map(_format_cell, shown)),
-                *map(_format_cell, statistics),
+                " ".join(map(format_cell, shown)),
+                *map(format_cell, statistics),
             ]
         )
     return text.getvalue()
@@ -122,5 +122,6 @@ def _columns(name: str, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
             yield f"{name}.{statistic}", getattr(flat, statistic)(axis=1)
 
 
-def _format_cell(value: np.generic) -> str:
+def format_cell(value: np.generic) -> str:
+    """Returns a value to six digits if it is a float, else as it is."""
     return f"{value:.6g}" if isinstance(value, np.floating) else str(value)

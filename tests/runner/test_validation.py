@@ -234,6 +234,10 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "tracking.experiment: expected a name; received '' (str).",
         ),
         (
+            ["tracking.pictures=-1"],
+            "tracking.pictures: expected a number of 0 or more; received -1 (int).",
+        ),
+        (
             ["fetches.x=conv7"],
             "fetches.x: expected the name of a layer, or of a tensor such as 'conv1/Relu:0'; "
             "received 'conv7' (str). Did you mean 'conv2'?",

@@ -3,16 +3,26 @@
 import csv
 import io
 import json
+import logging
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 
 from models.problems import ConfigError
 from runner.composition import compose_config
-from runner.results import DrawingResult, FetchResult, SplitResult, StepResult, TraceResult
+from runner.results import (
+    ClassifyResult,
+    DrawingResult,
+    FetchResult,
+    SplitResult,
+    StepResult,
+    TraceResult,
+)
 from runner.tracking.mlflow import MlflowTracker, name_run, start_run
 from runner.tracking.store import prepare_store, store_uri
 from runner.tracking.tracker import RunContext, closing
@@ -124,6 +134,93 @@ def test_fetched_outputs_are_arrays_and_a_table(store, context):
         "maps.max": "19",
     }
     assert (table[1]["row"], table[1]["outputs.argmax"]) == ("3", "0")
+
+
+FETCHED = FetchResult(
+    split="test",
+    fetched={
+        "outputs": np.zeros((4, 2), np.float32),
+        "image": np.zeros((4, 8, 8, 1), np.float32),
+        "hidden.0": np.zeros((4, 8, 8, 16), np.float32),
+    },
+    batched=frozenset(["outputs", "image", "hidden.0"]),
+    structure={"outputs": "logits", "image": "image", "hidden": ["conv1"]},
+    rows=np.arange(4),
+    labels={"digit": np.array([0, 1, 1, 0])},
+    classes=2,
+)
+CLASSIFIED = ClassifyResult(
+    split="test",
+    output="logits",
+    label="digit",
+    classes=2,
+    rows=np.arange(4),
+    actual=np.array([0, 1, 1, 0]),
+    predicted=np.array([0, 1, 0, 0]),
+    confidence=np.array([0.5, 1.0, 0.75, 0.5]),
+    left_out=0,
+    shown=np.array([2]),
+    features={"image": np.zeros((1, 8, 8, 1), np.float32)},
+)
+TABLES = [
+    "fetches/logits.confusion.csv",
+    "fetches/logits.mistakes.csv",
+    "fetches/test.csv",
+    "fetches/test.json",
+    "fetches/test.npz",
+]
+
+
+def list_fetches(client, run):
+    return sorted(file.path for file in client.list_artifacts(run.info.run_id, "fetches"))
+
+
+def test_pictures_of_what_was_fetched_and_classified_are_artifacts(store, context):
+    client, run = run_with(store, context, FETCHED, CLASSIFIED)
+    pictures = [
+        "fetches/hidden.0.histogram.png",
+        "fetches/hidden.0.maps.png",
+        "fetches/image.images.png",
+        "fetches/logits.confusion.png",
+        "fetches/logits.mistakes.png",
+    ]
+    assert list_fetches(client, run) == sorted([*TABLES, *pictures])
+    for picture in pictures:
+        assert Image.open(io.BytesIO(read_artifact(run, picture))).format == "PNG"
+    assert read_artifact(run, "fetches/logits.mistakes.csv") == (
+        b"row,digit,predicted,confidence\n2,1,0,0.75\n"
+    )
+    confusion = read_artifact(run, "fetches/logits.confusion.csv").decode().splitlines()
+    assert confusion[1:] == ["0,2,0", "1,1,1"]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "drawn", "messages"),
+    [
+        (0, [], []),
+        (
+            2,
+            ["fetches/hidden.0.maps.png", "fetches/image.images.png"],
+            [f"{more} more could be drawn; raise tracking.pictures" for more in (1, 2)],
+        ),
+    ],
+)
+def test_no_more_pictures_are_drawn_than_configured(
+    store, context, caplog, monkeypatch, pictures, drawn, messages
+):
+    monkeypatch.setattr(store.tracking, "pictures", pictures)
+    with caplog.at_level(logging.WARNING, "runner"):
+        client, run = run_with(store, context, FETCHED, CLASSIFIED)
+    assert list_fetches(client, run) == sorted([*TABLES, *drawn])
+    assert caplog.messages == messages
+
+
+def test_a_run_without_matplotlib_has_all_but_the_pictures(store, context, caplog, monkeypatch):
+    monkeypatch.setitem(sys.modules, "runner.tracking.pictures.drawing", None)
+    with caplog.at_level(logging.WARNING, "runner"):
+        client, run = run_with(store, context, FETCHED, CLASSIFIED)
+    assert list_fetches(client, run) == TABLES
+    assert caplog.messages[0].startswith("pictures are not drawn: ")
 
 
 def test_files_of_a_run_are_artifacts(store, context):

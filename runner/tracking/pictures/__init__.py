@@ -1,0 +1,1 @@
+"""Pictures of what was fetched. Planning them imports no matplotlib; drawing does."""

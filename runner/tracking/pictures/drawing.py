@@ -1,0 +1,90 @@
+"""Draws what a result is worth, and never fails for a value that cannot be drawn."""
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+
+import matplotlib as mpl
+import numpy as np
+
+from runner.results import ClassifyResult, FetchResult
+from runner.tracking.pictures.confusion import draw_confusion
+from runner.tracking.pictures.histogram import draw_histogram
+from runner.tracking.pictures.images import draw_images
+from runner.tracking.pictures.kinds import as_numbers, find_images
+from runner.tracking.pictures.maps import draw_maps
+from runner.tracking.pictures.mistakes import draw_mistakes
+from runner.tracking.pictures.plan import Picture
+from runner.tracking.pictures.tiles import MOST_EXAMPLES, Caption
+
+log = logging.getLogger(__name__)
+
+# What NumPy and matplotlib raise for values that nobody thought of.
+_UNDRAWABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def draw_pictures(
+    result: FetchResult | ClassifyResult, pictures: Iterable[Picture]
+) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the content of the PNG file of each picture that can be drawn.
+
+    Args:
+        result: What to draw.
+        pictures: Those of its plan that are wanted.
+    """
+    # A style of the user's own could cut the margins off or want LaTeX.
+    style = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
+    with warnings.catch_warnings():
+        # Of a letter that the font does not have, or a number too large.
+        warnings.simplefilter("ignore")
+        with mpl.rc_context(style):
+            for picture in pictures:
+                try:
+                    content = _draw(result, picture)
+                except _UNDRAWABLE as error:
+                    log.warning("%s is not drawn: %r", picture.file, error)
+                else:
+                    yield picture.file, content
+
+
+def _draw(result: FetchResult | ClassifyResult, picture: Picture) -> bytes:
+    if isinstance(result, ClassifyResult):
+        return _draw_classes(result, picture)
+    values = as_numbers(result.fetched[picture.name])
+    if values is None:
+        raise TypeError("expected an array of numbers")
+    if picture.kind == "histogram":
+        return draw_histogram(picture.name, values)
+    draw = draw_images if picture.kind == "images" else draw_maps
+    return draw(picture.name, values, _captions(result), result.split)
+
+
+def _draw_classes(result: ClassifyResult, picture: Picture) -> bytes:
+    images = find_images(result.features)
+    if picture.kind == "confusion" or images is None:
+        return draw_confusion(result)
+    return draw_mistakes(result, images)
+
+
+def _captions(result: FetchResult) -> Sequence[Caption]:
+    """Returns the row and the labels of each example that can be shown."""
+    return [
+        Caption(first=f"row {row}", second=list(_labels(result, index)))
+        for index, row in enumerate(result.rows[:MOST_EXAMPLES])
+    ]
+
+
+def _labels(result: FetchResult, index: int) -> Iterator[str]:
+    for name, labels in result.labels.items():
+        if labels.ndim == 1:
+            label = labels[index]
+            yield f"{name} {label:.3g}" if isinstance(label, np.floating) else f"{name} {label}"

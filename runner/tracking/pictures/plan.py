@@ -1,0 +1,49 @@
+"""Lists the pictures that a result is worth. No matplotlib."""
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.results import ClassifyResult, FetchResult
+from runner.tracking.pictures.kinds import Kind, choose_kinds, find_images
+
+_MOST_LETTERS = 120
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is not drawn yet.
+
+    Attributes:
+        name: The fetch or the output that it is of.
+        kind: How it is drawn.
+    """
+
+    name: str
+    kind: Kind | Literal["confusion", "mistakes"]
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        return f"{name_file(self.name)}.{self.kind}.png"
+
+
+def plan_pictures(result: FetchResult | ClassifyResult) -> Iterator[Picture]:
+    """Yields the pictures that `result` is worth."""
+    if isinstance(result, FetchResult):
+        for name, value in result.fetched.items():
+            examples = len(result.rows) if name in result.batched else None
+            for kind in choose_kinds(value, examples):
+                yield Picture(name, kind)
+    elif len(result.actual):
+        yield Picture(result.output, "confusion")
+        if find_images(result.features) is not None:
+            yield Picture(result.output, "mistakes")
+
+
+def name_file(name: str) -> str:
+    """Returns `name` if it is fit for a file, else what is left of it with its checksum."""
+    fit = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)[:_MOST_LETTERS]
+    return fit if fit == name else f"{fit}-{zlib.crc32(name.encode()):08x}"
