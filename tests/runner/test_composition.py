@@ -72,7 +72,7 @@ def test_tracking_is_under_the_project_wherever_the_process_starts(monkeypatch, 
         ),
         (
             ["experiment=nothing"],
-            "experiment: expected one of quick, subclassed; received 'nothing' (str).",
+            "experiment: expected one of quick, saliency, subclassed; received 'nothing' (str).",
         ),
         (
             ["modell=cnn"],
