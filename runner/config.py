@@ -193,13 +193,20 @@ class SqliteTrackingConfig(TrackingConfig):
 
 @dataclass
 class TraceConfig:
-    """Which step is traced.
+    """Which steps are traced, and what is noted of them.
 
     Attributes:
-        step: The step traced, counted from 1, or the last of a shorter run; null traces none.
+        steps: The training steps traced, counted from 1; one beyond the last means the last. In
+            task=forward, whether there is any. null or none traces nothing.
+        level: ``RunOptions.TraceLevel`` by name: SOFTWARE_TRACE, HARDWARE_TRACE or FULL_TRACE.
+        partition_graphs: Whether the graph that ran on each device is logged too.
+        top: How many layers the chart shows.
     """
 
-    step: int | None = MISSING
+    steps: list[int] | None = MISSING
+    level: str = MISSING
+    partition_graphs: bool = MISSING
+    top: int = MISSING
 
 
 @dataclass
@@ -233,7 +240,7 @@ class ExperimentConfig:
             weight (``conv1.kernel``), a gradient (``grad:image``), ``loss``, ``metric:accuracy``,
             a tensor (``conv1/Relu:0``) or an operation, or a pattern (``conv*``); mappings and
             lists of these may be nested.
-        trace: Which step is traced.
+        trace: Which steps are traced.
         debug: What is watched.
         trusted_modules: Modules of your own whose classes ``class`` may name.
     """

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from models.shapes import format_shape
 from runner.results import (
+    OTHER_LAYER,
     FetchResult,
     InspectResult,
     LayerCost,
@@ -20,12 +21,14 @@ from runner.results import (
     SplitResult,
     Started,
     StepResult,
+    TraceResult,
 )
 
 log = logging.getLogger(__name__)
 
 _BAR_EVERY_STEPS = 10
 _LEAST_SECONDS = 0.05
+_MOST_LAYERS = 3
 _THREE_DIGITS = 999.5
 # Wider than any table; where no terminal is, nothing wraps.
 _PLAIN_WIDTH = 1000
@@ -74,6 +77,8 @@ class Reporter:
                     self._ends.append(f"test     {metrics}")
             case InspectResult():
                 self._show_costs(result)
+            case TraceResult():
+                self._ends.append(f"trace    {_describe_trace(result)}")
             case FetchResult():
                 named = [f"{name} {_describe(value)}" for name, value in result.fetched.items()]
                 self._ends.append(
@@ -258,6 +263,18 @@ def _scale(count: int, base: int, units: Sequence[str]) -> str:
 def format_metrics(metrics: Metrics) -> str:
     """Returns metrics on one line, to four digits."""
     return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+def _describe_trace(trace: TraceResult) -> str:
+    """Returns a step's time, the layers that took most of it, and its memory, in a line."""
+    longest = [
+        f"{layer.name or OTHER_LAYER} {layer.share:.0%}" for layer in trace.layers[:_MOST_LAYERS]
+    ]
+    peaks = [f"{format_bytes(peak)} in {name}" for name, peak in trace.peak_bytes.items() if peak]
+    return (
+        f"{trace.name.replace('_', ' ')} {trace.microseconds / 1000:.3g} ms: "
+        f"{', '.join(longest)}; at most {', '.join(peaks) or 'no memory'}"
+    )
 
 
 def _describe(value: Any) -> str:

@@ -9,6 +9,9 @@ import numpy as np
 
 from runner.fetches import nest_fetches
 
+# What operations of no layer are summed under.
+OTHER_LAYER = "(loss, metrics, optimizer)"
+
 Metrics = Mapping[str, float]
 Arrays = Mapping[str, np.ndarray]
 
@@ -172,18 +175,93 @@ class ClassifyResult:
 
 
 @dataclass(frozen=True)
+class OperationTime:
+    """One operation of a traced step.
+
+    Attributes:
+        name: Its name in the graph.
+        type: What it does, such as ``MatMul``.
+        layer: The call of a layer that it belongs to; "" for losses, metrics and the optimizer.
+        is_backward: Whether it computes gradients.
+        device: Where it ran, such as ``CPU:0``.
+        start_microseconds: When it was ready to run, counted from the first operation.
+        microseconds: How long it computed.
+        output_bytes: What its outputs take.
+        peak_bytes: The most that it had allocated at once.
+    """
+
+    name: str
+    type: str
+    layer: str
+    is_backward: bool
+    device: str
+    start_microseconds: int
+    microseconds: int
+    output_bytes: int
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """How long the operations of a layer computed, summed.
+
+    Attributes:
+        name: The call; "" for losses, metrics and the optimizer.
+        forward_microseconds: Without those of gradients.
+        backward_microseconds: Those of gradients.
+        share: Of the sum over all layers, 0 to 1.
+    """
+
+    name: str
+    forward_microseconds: int
+    backward_microseconds: int
+    share: float
+
+    @property
+    def microseconds(self) -> int:
+        """Both."""
+        return self.forward_microseconds + self.backward_microseconds
+
+
+@dataclass(frozen=True)
 class TraceResult:
-    """The RunMetadata of one traced step.
+    """What TensorFlow noted of one traced step.
 
     Attributes:
         name: What was traced, such as ``train_step_3``.
         chrome_trace: A trace in Chrome's JSON format, as Perfetto opens it.
-        operations: Number of operations timed.
+        operations: Each operation, once; their times add up to more than the step's where several
+            run at once.
+        peak_bytes: The most memory in tensors at once, by allocator, such as ``cpu``.
+        partition_graphs: The graph that ran on each device, as text, if it was asked for.
+        top: How many layers a chart is to show.
     """
 
     name: str
     chrome_trace: str
-    operations: int
+    operations: tuple[OperationTime, ...]
+    peak_bytes: Mapping[str, int]
+    partition_graphs: tuple[str, ...]
+    top: int
+
+    @property
+    def microseconds(self) -> int:
+        """From the first operation's start to the last one's end."""
+        ends = [one.start_microseconds + one.microseconds for one in self.operations]
+        return max(ends, default=0)
+
+    @property
+    def layers(self) -> tuple[LayerTime, ...]:
+        """The time of each layer, the longest first."""
+        times: dict[str, Counter[bool]] = {}
+        for one in self.operations:
+            times.setdefault(one.layer, Counter())[one.is_backward] += one.microseconds
+        total = sum(time.total() for time in times.values()) or 1
+        layers = [
+            LayerTime(name, time[False], time[True], time.total() / total)
+            for name, time in times.items()
+        ]
+        return tuple(sorted(layers, key=lambda layer: -layer.microseconds))
 
 
 @dataclass(frozen=True)

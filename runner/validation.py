@@ -21,6 +21,7 @@ from runner.config import (
     SessionConfig,
     SqliteTrackingConfig,
     TaskConfig,
+    TraceConfig,
     TrackingConfig,
     TrainConfig,
 )
@@ -30,6 +31,8 @@ from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_
 _DEVICE = re.compile(r"(/job:\w+)?(/replica:\d+)?(/task:\d+)?/(device:)?(CPU|GPU|TPU)(:\d+)?", re.I)
 # Names in the file of fetched arrays, and those of numpy.savez's own arguments.
 _TAKEN_FETCHES = ("row", "file", "allow_pickle")
+# RunOptions.TraceLevel, but for the one that traces nothing.
+TRACE_LEVELS = ("SOFTWARE_TRACE", "HARDWARE_TRACE", "FULL_TRACE")
 _MOST_SEED = 2**32 - 1
 
 
@@ -51,7 +54,7 @@ def validate(config: ExperimentConfig) -> None:
         *_validate_tracking(config.tracking),
         *_validate_replacements(config),
         *_validate_fetches(config),
-        *_at_least("trace.step", config.trace.step, 1),
+        *_validate_trace(config.trace),
     ]
     if config.seed > _MOST_SEED:
         problems.insert(0, expected("seed", f"a number of at most {_MOST_SEED}", config.seed))
@@ -62,6 +65,15 @@ def validate(config: ExperimentConfig) -> None:
 def _at_least(path: str, value: float | None, least: float) -> Iterator[Problem]:
     if value is not None and value < least:
         yield expected(path, f"a number of {least} or more", value)
+
+
+def _validate_trace(trace: TraceConfig) -> Iterator[Problem]:
+    for index, step in enumerate(trace.steps or ()):
+        yield from _at_least(f"trace.steps[{index}]", step, 1)
+    if trace.level not in TRACE_LEVELS:
+        hint = did_you_mean(trace.level, TRACE_LEVELS)
+        yield expected("trace.level", "a level of RunOptions", trace.level, hint)
+    yield from _at_least("trace.top", trace.top, 1)
 
 
 def _share(path: str, value: float | None) -> Iterator[Problem]:

@@ -11,13 +11,15 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from models.problems import ConfigError, Problem
-from runner.config import SessionConfig
+from runner.config import SessionConfig, TraceConfig
 from runner.engine.errors import explain_failure
 from runner.engine.feeds import feed_tensors, feed_values
 from runner.engine.fetches import fetch_tensors, fetch_value
 from runner.engine.graph import ExperimentGraph
 from runner.engine.steps import Step
+from runner.engine.trace import read_trace
 from runner.feeds import FeedValue
+from runner.results import TraceResult
 
 # What Session.run is documented to raise.
 _FAILURES = (tf.errors.OpError, RuntimeError, TypeError, ValueError)
@@ -65,7 +67,7 @@ class StepCallable:
         self._places = places
         self._step = step
         self._tensors = {name: fetch_tensors(fetch) for name, fetch in step.fetches.items()}
-        self._call = self._prepare(config_pb2.RunOptions.NO_TRACE)
+        self._call = self._prepare(config_pb2.RunOptions())
 
     def __call__(self, arrays: Mapping[str, FeedValue]) -> dict[str, Any]:
         """Returns the step's fetches by name for one array a feed.
@@ -78,16 +80,26 @@ class StepCallable:
         return self._run(self._call, arrays)
 
     def trace(
-        self, arrays: Mapping[str, FeedValue]
-    ) -> tuple[dict[str, Any], config_pb2.RunMetadata]:
-        """Runs the step as a call does, and returns its fetches and what TensorFlow timed.
+        self, arrays: Mapping[str, FeedValue], name: str, config: TraceConfig
+    ) -> tuple[dict[str, Any], TraceResult]:
+        """Runs the step as a call does, and returns its fetches and what TensorFlow noted of it.
+
+        Args:
+            arrays: One array a feed.
+            name: What is traced.
+            config: What is noted.
 
         Raises:
             StepError: If the Session fails; its own error is the cause.
         """
-        call = self._prepare(config_pb2.RunOptions.FULL_TRACE)
+        options = config_pb2.RunOptions(
+            trace_level=config_pb2.RunOptions.TraceLevel.Value(config.level),
+            output_partition_graphs=config.partition_graphs,
+        )
+        call = self._prepare(options)
         metadata = config_pb2.RunMetadata()
-        return self._run(partial(call, run_metadata=metadata), arrays), metadata
+        values = self._run(partial(call, run_metadata=metadata), arrays)
+        return values, read_trace(name, metadata, self._places, config.top)
 
     def _run(
         self, call: Callable[..., list[Any]], arrays: Mapping[str, FeedValue]
@@ -109,7 +121,7 @@ class StepCallable:
             for value in feed_values(placeholder, arrays[name])
         ]
 
-    def _prepare(self, trace_level: int) -> Callable[..., list[Any]]:
+    def _prepare(self, run_options: config_pb2.RunOptions) -> Callable[..., list[Any]]:
         options = config_pb2.CallableOptions()
         options.feed.extend(
             tensor.name
@@ -120,7 +132,7 @@ class StepCallable:
             options.fetch.extend(tensor.name for tensor in tensors)
             if isinstance(fetch, tf.Operation):
                 options.target.append(fetch.name)
-        options.run_options.trace_level = trace_level
+        options.run_options.CopyFrom(run_options)
         try:
             made: Callable[..., list[Any]] = self._session._make_callable_from_options(options)
         except _FAILURES as error:

@@ -13,7 +13,6 @@ from runner.engine.session import GraphSession
 from runner.results import FetchResult, Result
 from runner.tasks.classify import classify_examples
 from runner.tasks.feeds import replace_feeds
-from runner.tasks.trace import trace_step
 from runner.tasks.watch import find_fault
 
 
@@ -35,7 +34,7 @@ def forward(
     """
     split = "test" if len(dataset.test) else "train"
     examples = getattr(dataset, split).take(slice(task.examples))
-    is_traced = config.trace.step is not None
+    is_traced = bool(config.trace.steps)
     yield from fetch_examples(config, graph, session, examples, split=split, is_traced=is_traced)
     if not graph.fed:  # the data's labels are not those of what is fed
         yield from classify_examples(config, graph, session, examples, split=split)
@@ -65,7 +64,7 @@ def fetch_examples(
     # In training a call moves the seeds of dropout.
     variables = session.read(graph.variables) if config.debug.check_finite else {}
     if is_traced:
-        fetched, trace = trace_step(predict, fed.values, "forward")
+        fetched, trace = predict.trace(fed.values, "forward", config.trace)
         yield trace
     else:
         fetched = predict(fed.values)

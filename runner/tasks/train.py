@@ -12,7 +12,6 @@ from runner.engine.steps import TrainingSteps
 from runner.results import Metrics, Result, SplitResult, Started, StepResult
 from runner.tasks.classify import classify_examples
 from runner.tasks.forward import fetch_examples
-from runner.tasks.trace import trace_step
 from runner.tasks.watch import Watch
 
 
@@ -65,7 +64,8 @@ class _Trainer:
         self._batch_size = config.data.batch_size
         self._drop_remainder = config.data.drop_remainder
         self._seed = config.seed
-        self._trace_at = config.trace.step
+        self._trace = config.trace
+        self._traced: set[int] = set()
         self._examples = examples
         self._watch = watch
         self._step = 0
@@ -75,8 +75,8 @@ class _Trainer:
         steps_per_epoch = count_batches(
             dataset.train, self._batch_size, drop_remainder=self._drop_remainder
         )
-        if self._trace_at is not None:
-            self._trace_at = min(self._trace_at, epochs * steps_per_epoch)
+        last = epochs * steps_per_epoch
+        self._traced = {min(step, last) for step in self._trace.steps or ()}
         yield Started(
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
@@ -113,8 +113,9 @@ class _Trainer:
         for batch in self._batches(shuffled):
             self._step += 1
             arrays = {**batch.features, **batch.labels}
-            if self._step == self._trace_at:
-                values, trace = trace_step(self._train, arrays, f"train_step_{self._step}")
+            if self._step in self._traced:
+                name = f"train_step_{self._step}"
+                values, trace = self._train.trace(arrays, name, self._trace)
                 yield trace
             else:
                 values = self._train(arrays)

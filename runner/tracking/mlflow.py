@@ -36,6 +36,7 @@ from runner.tracking.params import flatten_params
 from runner.tracking.pictures.plan import name_file, plan_pictures
 from runner.tracking.store import store_lock, store_uri
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
+from runner.tracking.traces import format_layers, format_operations, format_types
 from runner.tracking.tracker import RunContext, Status, closing_on_error
 
 # Read when MLflow is imported.
@@ -118,7 +119,8 @@ class MlflowTracker:
             case FaultResult():
                 self._log_fault(result)
             case TraceResult():
-                self._log_text(f"trace/{result.name}.json", result.chrome_trace)
+                self._log_trace(result)
+                self._log_pictures(result)
 
     def log_seconds(self, seconds: Mapping[str, float]) -> None:
         """Logs the wall time of each phase as a metric."""
@@ -200,7 +202,18 @@ class MlflowTracker:
         self._log_text(f"{path}.confusion.csv", format_confusion(result))
         self._log_text(f"{path}.mistakes.csv", format_mistakes(result))
 
-    def _log_pictures(self, result: FetchResult | ClassifyResult) -> None:
+    def _log_trace(self, result: TraceResult) -> None:
+        path = f"trace/{result.name}"
+        self._log_text(f"{path}.json", result.chrome_trace)
+        self._log_text(f"{path}.operations.csv", format_operations(result))
+        self._log_text(f"{path}.types.csv", format_types(result))
+        self._log_text(f"{path}.layers.csv", format_layers(result))
+        for index, graph in enumerate(result.partition_graphs):
+            self._log_text(f"{path}.graph{index}.pbtxt", graph)
+        peaks = {f"{path}/{name}_peak_bytes": peak for name, peak in result.peak_bytes.items()}
+        self._add_metrics({**peaks, f"{path}/milliseconds": result.microseconds / 1000}, 0)
+
+    def _log_pictures(self, result: FetchResult | ClassifyResult | TraceResult) -> None:
         planned = list(plan_pictures(result))
         pictures = planned[: self._pictures]
         left_out = len(planned) - len(pictures)
@@ -219,7 +232,8 @@ class MlflowTracker:
             for file, content in draw_pictures(result, pictures):
                 (Path(folder) / file).write_bytes(content)
             with hold_signals():
-                self._client.log_artifacts(self._run_id, folder, "fetches")
+                place = "trace" if isinstance(result, TraceResult) else "fetches"
+                self._client.log_artifacts(self._run_id, folder, place)
 
 
 def start_run(

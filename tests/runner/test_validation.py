@@ -243,7 +243,16 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "received 'conv7' (str). Did you mean 'conv2'?",
         ),
         (["fetches.row=conv1"], "fetches.row: the name 'row' is taken; choose another."),
-        (["trace.step=0"], "trace.step: expected a number of 1 or more; received 0 (int)."),
+        (
+            ["trace.steps=[3,0]"],
+            "trace.steps[1]: expected a number of 1 or more; received 0 (int).",
+        ),
+        (
+            ["trace.level=FULL"],
+            "trace.level: expected a level of RunOptions; received 'FULL' (str). Choose from "
+            "SOFTWARE_TRACE, HARDWARE_TRACE, FULL_TRACE.",
+        ),
+        (["trace.top=0"], "trace.top: expected a number of 1 or more; received 0 (int)."),
     ],
 )
 def test_validate_reports(compose, overrides, message):
@@ -259,9 +268,9 @@ def test_the_batch_size_that_costs_are_counted_at_is_the_datas(compose):
 
 
 def test_all_problems_come_together_in_the_order_of_the_file(compose):
-    config = compose("trace.step=0", "seed=-1", "data.batch_size=0", "model.outputs=x")
+    config = compose("trace.steps=[0]", "seed=-1", "data.batch_size=0", "model.outputs=x")
     paths = [problem.partition(":")[0] for problem in problems_of(config)]
-    assert paths == ["seed", "model.outputs", "data.batch_size", "trace.step"]
+    assert paths == ["seed", "model.outputs", "data.batch_size", "trace.steps[0]"]
 
 
 def test_a_file_without_a_schema_is_told_of_them(compose):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import matplotlib as mpl
 import numpy as np
 
-from runner.results import ClassifyResult, FetchResult
+from runner.results import ClassifyResult, FetchResult, TraceResult
 from runner.tracking.pictures.confusion import draw_confusion
 from runner.tracking.pictures.histogram import draw_histogram
 from runner.tracking.pictures.images import draw_images
@@ -16,6 +16,7 @@ from runner.tracking.pictures.maps import draw_maps
 from runner.tracking.pictures.mistakes import draw_mistakes
 from runner.tracking.pictures.plan import Picture
 from runner.tracking.pictures.tiles import MOST_EXAMPLES, Caption
+from runner.tracking.pictures.times import draw_times
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _UNDRAWABLE = (
 
 
 def draw_pictures(
-    result: FetchResult | ClassifyResult, pictures: Iterable[Picture]
+    result: FetchResult | ClassifyResult | TraceResult, pictures: Iterable[Picture]
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the name and the content of the PNG file of each picture that can be drawn.
 
@@ -56,7 +57,9 @@ def draw_pictures(
                     yield picture.file, content
 
 
-def _draw(result: FetchResult | ClassifyResult, picture: Picture) -> bytes:
+def _draw(result: FetchResult | ClassifyResult | TraceResult, picture: Picture) -> bytes:
+    if isinstance(result, TraceResult):
+        return draw_times(result)
     if isinstance(result, ClassifyResult):
         return _draw_classes(result, picture)
     values = as_numbers(result.fetched[picture.name])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.results import ClassifyResult, FetchResult
+from runner.results import ClassifyResult, FetchResult, TraceResult
 from runner.tracking.pictures.kinds import Kind, choose_kinds, find_images
 
 _MOST_LETTERS = 120
@@ -17,12 +17,12 @@ class Picture:
     """A picture that is not drawn yet.
 
     Attributes:
-        name: The fetch or the output that it is of.
+        name: The fetch, the output or the step that it is of.
         kind: How it is drawn.
     """
 
     name: str
-    kind: Kind | Literal["confusion", "mistakes"]
+    kind: Kind | Literal["confusion", "mistakes", "layers"]
 
     @property
     def file(self) -> str:
@@ -30,9 +30,12 @@ class Picture:
         return f"{name_file(self.name)}.{self.kind}.png"
 
 
-def plan_pictures(result: FetchResult | ClassifyResult) -> Iterator[Picture]:
+def plan_pictures(result: FetchResult | ClassifyResult | TraceResult) -> Iterator[Picture]:
     """Yields the pictures that `result` is worth."""
-    if isinstance(result, FetchResult):
+    if isinstance(result, TraceResult):
+        if result.operations:
+            yield Picture(result.name, "layers")
+    elif isinstance(result, FetchResult):
         for name, value in result.fetched.items():
             examples = len(result.rows) if name in result.batched else None
             for kind in choose_kinds(value, examples):

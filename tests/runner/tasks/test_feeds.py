@@ -20,7 +20,7 @@ def run(compose):
     """Runs task=forward on the mlp and returns what it yields, and the weights."""
 
     def run(*overrides):
-        config = compose("model=mlp", "task=forward", "trace.step=null", *overrides)
+        config = compose("model=mlp", "task=forward", "trace.steps=null", *overrides)
         validate(config)
         graph = build_graph(config, read_feeds(config.feeds))
         dataset = load_dataset(config.data, config.model.inputs, config.seed)

@@ -93,7 +93,7 @@ def test_the_traced_step_is_the_configured_one(trained):
 
 def test_tracing_changes_nothing(run, trained):
     results, _ = trained
-    untraced, _ = run(train, "model=mlp", "task.epochs=2", "trace.step=null")
+    untraced, _ = run(train, "model=mlp", "task.epochs=2", "trace.steps=null")
     assert of(TraceResult, untraced) == []
     assert [step.loss for step in of(StepResult, untraced)] == [
         step.loss for step in of(StepResult, results)
@@ -101,7 +101,7 @@ def test_tracing_changes_nothing(run, trained):
 
 
 def test_the_last_step_of_a_short_run_is_traced(run):
-    results, _ = run(train, "model=mlp", "task.epochs=1", "data.batch_size=2000", "trace.step=9")
+    results, _ = run(train, "model=mlp", "task.epochs=1", "data.batch_size=2000", "trace.steps=[9]")
     assert [trace.name for trace in of(TraceResult, results)] == ["train_step_1"]
 
 

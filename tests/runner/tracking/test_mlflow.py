@@ -19,6 +19,7 @@ from runner.results import (
     ClassifyResult,
     DrawingResult,
     FetchResult,
+    OperationTime,
     SplitResult,
     StepResult,
     TraceResult,
@@ -224,11 +225,69 @@ def test_a_run_without_matplotlib_has_all_but_the_pictures(store, context, caplo
 
 
 def test_files_of_a_run_are_artifacts(store, context):
-    trace = TraceResult("train_step_3", json.dumps({"traceEvents": []}), 0)
-    _, run = run_with(store, context, trace)
+    _, run = run_with(store, context)
     assert read_artifact(run, "config/config.yaml") == b"seed: 0\n"
     assert read_artifact(run, "feedfetch.log") == b"a line\n"
+
+
+def operation(name, kind, layer, is_backward, start, microseconds):
+    return OperationTime(
+        name=name,
+        type=kind,
+        layer=layer,
+        is_backward=is_backward,
+        device="CPU:0",
+        start_microseconds=start,
+        microseconds=microseconds,
+        output_bytes=256,
+        peak_bytes=512,
+    )
+
+
+def test_a_traced_step_is_a_timeline_tables_a_chart_and_metrics(store, context):
+    trace = TraceResult(
+        name="train_step_3",
+        chrome_trace=json.dumps({"traceEvents": []}),
+        operations=(
+            operation("conv1/Relu", "Relu", "conv1", False, 0, 10),
+            operation("conv1/Conv2D", "Conv2D", "conv1", False, 0, 60),
+            operation("gradient_tape/conv1/Conv2D", "Conv2D", "conv1", True, 60, 20),
+            operation("adam/mul", "Mul", "", False, 80, 10),
+        ),
+        peak_bytes={"cpu": 2048},
+        partition_graphs=("node {}",),
+        top=20,
+    )
+    _, run = run_with(store, context, trace)
+
+    def rows_of(name):
+        text = read_artifact(run, f"trace/train_step_3.{name}.csv").decode()
+        return list(csv.DictReader(io.StringIO(text)))
+
     assert json.loads(read_artifact(run, "trace/train_step_3.json")) == {"traceEvents": []}
+    assert [row["operation"] for row in rows_of("operations")][:2] == [
+        "conv1/Conv2D",
+        "gradient_tape/conv1/Conv2D",
+    ]
+    assert rows_of("types")[0] == {"type": "Conv2D", "operations": "2", "microseconds": "80"}
+    assert rows_of("layers") == [
+        {
+            "layer": "conv1",
+            "forward_microseconds": "70",
+            "backward_microseconds": "20",
+            "share": "0.9000",
+        },
+        {
+            "layer": "(loss, metrics, optimizer)",
+            "forward_microseconds": "10",
+            "backward_microseconds": "0",
+            "share": "0.1000",
+        },
+    ]
+    assert read_artifact(run, "trace/train_step_3.graph0.pbtxt") == b"node {}"
+    assert read_artifact(run, "trace/train_step_3.layers.png").startswith(b"\x89PNG")
+    assert run.data.metrics["trace/train_step_3/cpu_peak_bytes"] == 2048
+    assert run.data.metrics["trace/train_step_3/milliseconds"] == 0.09
 
 
 @pytest.mark.parametrize(
