@@ -133,7 +133,7 @@ def _check_value(
     elif is_declaration(value):
         yield from _check_call(path, "layers", value, False, (), trusted)
     elif not _has_type(value, declared.types):
-        yield expected(path, _describe_types(declared), value)
+        yield expected(path, describe_types(declared), value)
     elif isinstance(value, str) and declared.kind:
         yield from _check_text(path, value, declared.kind)
     elif isinstance(value, str) and declared.choices and value.lower() not in declared.choices:
@@ -164,7 +164,8 @@ def _has_type(value: object, types: Sequence[str]) -> bool:
     return any(isinstance(value, _TYPES[name][1]) for name in types)
 
 
-def _describe_types(declared: Argument) -> str:
+def describe_types(declared: Argument) -> str:
+    """Returns what an argument may be, as a message says it after "expected"."""
     if declared.kind == "layers":
         return "a mapping with the type of a layer"
     if declared.kind == "schedules":

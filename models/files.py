@@ -16,7 +16,8 @@ class FileKind(Enum):
     GRAPH_DEF = "a frozen graph in a .pb file"
 
 
-_ARGUMENTS: dict[FileKind, dict[str, Argument]] = {
+# What each kind takes beside ``file``.
+FILE_ARGUMENTS: dict[FileKind, dict[str, Argument]] = {
     FileKind.KERAS: {},
     FileKind.SAVED_MODEL: {"signature": Argument(("string",))},
     FileKind.GRAPH_DEF: {
@@ -40,7 +41,7 @@ def read_file_signature(path: str, file: object) -> tuple[str, Signature] | Prob
         if isinstance(file, str) and not Path(file).exists():
             hint = f"There is nothing at {Path(file).absolute()}."
         return expected(path, what, file, hint)
-    arguments = {"file": Argument(("string",)), **_ARGUMENTS[kind]}
+    arguments = {"file": Argument(("string",)), **FILE_ARGUMENTS[kind]}
     return f"{kind.value}", Signature("", arguments, ("inputs", "*"))
 
 

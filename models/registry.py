@@ -69,6 +69,7 @@ class Argument:
         default: Its default, None also where YAML cannot write it.
         choices: The texts it may be; empty where that is not known.
         kind: What it declares, if it is a name or a mapping of its own.
+        doc: What its documentation begins with; empty where it has none.
     """
 
     types: Sequence[str] = ()
@@ -76,6 +77,7 @@ class Argument:
     default: Any = None
     choices: Sequence[str] = ()
     kind: Kind | None = None
+    doc: str = ""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ _CHOICES = re.compile(r"(one of|either|supported values:|available values are|op
 _QUOTED = re.compile(r"[`\"']+([a-z][a-z0-9_]*)[`\"']+")
 _LITERAL = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 _SENTENCE = re.compile(r"(?<=[^.])\.(\s|$)")
+_PERIOD = re.compile(r"(?<=[^.])(?<!\be\.g)(?<!\bi\.e)(?<!\bie)(?<!\beg)\.(?:\s|$)")
+_LINK = re.compile(r"\[([^\]]*)\]\(\s*http[^)]*\)|(?: from)? https?://\S+")
+
+# A sentence of fewer letters, such as "Float, defaults to 0.99.", often names a type alone.
+_TELLING = 30
 
 
 def read_signatures() -> dict[str, Any]:
@@ -222,7 +227,7 @@ def _call_arguments(cls: Any) -> list[str]:
 def _describe_argument(
     parameter: inspect.Parameter, documented: list[Callable[..., Any]] | tuple[type, ...]
 ) -> dict[str, Any]:
-    """Returns the types, the default and the choices of one argument.
+    """Returns the types, the default, the choices and the documentation of one argument.
 
     Args:
         parameter: The argument.
@@ -243,6 +248,9 @@ def _describe_argument(
         described["choices"] = choices
     if kind:
         described["kind"] = kind
+    doc = _first_sentence(text)
+    if doc:
+        described["doc"] = doc
     return described
 
 
@@ -348,7 +356,21 @@ def _documentation(argument: str, documented: Callable[..., Any]) -> str:
 
 def _first_line(documented: Callable[..., Any]) -> str:
     lines = (inspect.getdoc(documented) or "").strip().splitlines()
-    return lines[0] if lines else ""
+    return _without_links(lines[0]) if lines else ""
+
+
+def _without_links(text: str) -> str:
+    return _LINK.sub(r"\1", text)
+
+
+def _first_sentence(text: str) -> str:
+    """Returns the first sentence, and those after it while they say no more than a type."""
+    doc = ""
+    for sentence in filter(None, map(str.strip, _PERIOD.split(_without_links(text)))):
+        doc = f"{doc} {sentence.rstrip('.:')}.".lstrip()
+        if len(doc) > _TELLING:
+            break
+    return doc
 
 
 def _without_tuples(value: object) -> object:

@@ -18,13 +18,13 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 NAMED_BY = "letters, digits and _"
 
 WIRING_KEYS = ("from", "trainable")
+SHARED_KEYS = ("shared", "from")
+BLOCK_KEYS = ("layers", "repeat", "from", "outputs", "trainable")
+# A model's whole YAML, placed as a block, has these too.
+MODEL_KEYS = ("name", "inputs", "loss", "metrics")
 BLOCK_INPUT = "input"
 
 _REFERENCE = re.compile(r"(?P<name>[A-Za-z]\w*(\.\w+)*)(\[(?P<part>\w+)\])?")
-_SHARED_KEYS = ("shared", "from")
-_BLOCK_KEYS = ("layers", "repeat", "from", "outputs", "trainable")
-# A model's whole YAML, placed as a block, has these too.
-_MODEL_KEYS = ("name", "inputs", "loss", "metrics")
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class _Reader:
         """Reads a further call of a layer, or of a block, that came before."""
         place = f"{level.path}.{name}"
         for key in spec:
-            if key not in _SHARED_KEYS:
+            if key not in SHARED_KEYS:
                 message = "a shared layer keeps its own arguments; remove this one."
                 self._report(Problem(f"{place}.{key}", message))
         target = str(spec["shared"])
@@ -297,8 +297,8 @@ class _Reader:
     ) -> _Value:
         place, spec = block.path, block.spec
         for key in spec:
-            if key not in (*_BLOCK_KEYS, *_MODEL_KEYS):
-                hint = did_you_mean(key, _BLOCK_KEYS)
+            if key not in (*BLOCK_KEYS, *MODEL_KEYS):
+                hint = did_you_mean(key, BLOCK_KEYS)
                 self._report(expected(f"{place}.{key}", "a key of a block", key, hint))
         layers = spec["layers"]
         if not isinstance(layers, Mapping) or not layers:
