@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format ui bench clean
+.PHONY: help run test lint format ui schema bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ format: $(BIN)/.installed-dev ## format the code and mend what the linter can
 
 ui: $(BIN)/.installed ## review the runs in MLflow
 	@$(BIN)/python -m runner ui
+
+schema: $(BIN)/.installed ## write docs/schema, by which an editor completes and checks conf/
+	@$(BIN)/python -m runner schema
 
 bench: $(BIN)/.installed ## time training steps beside Keras's own fit
 	@$(BIN)/python -m benchmarks

@@ -61,6 +61,20 @@ def check_call(
     return list(_check_call(path, kind, spec, named, ignored, trusted))
 
 
+def describe_types(declared: Argument) -> str:
+    """Returns what an argument may be, as a message says it after "expected"."""
+    if declared.kind == "layers":
+        return "a mapping with the type of a layer"
+    if declared.kind == "schedules":
+        return "a number or a mapping with the type of a learning rate schedule"
+    if declared.kind:
+        return f"{NOUNS[declared.kind]} by name or as a mapping"
+    names = [name for name in _TYPES if name in declared.types]
+    if "number" in names and "integer" in names:
+        names.remove("integer")
+    return " or ".join(_TYPES[name][0] for name in names)
+
+
 def _check_call(
     path: str,
     kind: Kind,
@@ -162,20 +176,6 @@ def _has_type(value: object, types: Sequence[str]) -> bool:
     if isinstance(value, bool):
         return "boolean" in types
     return any(isinstance(value, _TYPES[name][1]) for name in types)
-
-
-def describe_types(declared: Argument) -> str:
-    """Returns what an argument may be, as a message says it after "expected"."""
-    if declared.kind == "layers":
-        return "a mapping with the type of a layer"
-    if declared.kind == "schedules":
-        return "a number or a mapping with the type of a learning rate schedule"
-    if declared.kind:
-        return f"{NOUNS[declared.kind]} by name or as a mapping"
-    names = [name for name in _TYPES if name in declared.types]
-    if "number" in names and "integer" in names:
-        names.remove("integer")
-    return " or ".join(_TYPES[name][0] for name in names)
 
 
 def _unknown_argument(name: str, argument: str, known: list[str]) -> str:

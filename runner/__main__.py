@@ -19,6 +19,7 @@ from models.problems import ConfigError
 from runner.clock import PhaseClock
 from runner.composition import (
     CONF,
+    PROJECT,
     compose_config,
     compose_open,
     open_hydra,
@@ -36,6 +37,8 @@ from runner.tracking.tracker import RunContext
 from runner.validation import validate
 
 _STARTED = time.perf_counter()
+
+SCHEMA_FOLDER = PROJECT / "docs" / "schema"
 
 _FAILED = 1
 _BAD_CONFIG = 2
@@ -56,6 +59,8 @@ def main() -> None:
             _serve_ui(sys.argv[2:])
         if sys.argv[1:2] == ["validate"]:
             _validate(sys.argv[2:])
+        if sys.argv[1:2] == ["schema"]:
+            _write_schemas(sys.argv[2:])
         _run_hydra()
     except KeyboardInterrupt:
         _exit("interrupted", 128 + signal.SIGINT)
@@ -161,6 +166,23 @@ def _validate(arguments: list[str]) -> NoReturn:
             _check(compose_open(overrides), with_shapes=not parsed.no_shapes)
         except ConfigError as error:
             _exit(format_problems(error.problems, overrides), _BAD_CONFIG)
+    sys.exit(0)
+
+
+def _write_schemas(arguments: list[str]) -> NoReturn:
+    from runner.paths import show_path
+    from runner.schema.files import write_schemas
+
+    parser = argparse.ArgumentParser(
+        prog="python -m runner schema",
+        description="Write JSON Schema of the files under conf/, by which an editor with a YAML "
+        "language server completes and checks them.",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=SCHEMA_FOLDER, help="default: %(default)s"
+    )
+    for file in write_schemas(parser.parse_args(arguments).output_dir):
+        sys.stdout.write(f"{show_path(file)}\n")
     sys.exit(0)
 
 

@@ -321,13 +321,22 @@ def test_a_wrong_configuration_is_refused_before_tensorflow_is_imported(
     assert (finished.returncode, finished.stderr) == (2, message)
 
 
+def test_schema_writes_the_schemas_without_tensorflow(tmp_path):
+    finished = run_without_tensorflow("schema", "--output-dir", str(tmp_path / "schema"))
+    assert finished.returncode == 0, finished.stderr
+    written = sorted((tmp_path / "schema").iterdir())
+    assert sorted(finished.stdout.splitlines()) == [str(file) for file in written]
+    committed = PROJECT / "docs" / "schema"
+    assert [file.name for file in written] == sorted(file.name for file in committed.iterdir())
+
+
 def test_a_shape_that_cannot_fit_is_refused_and_leaves_no_run(project):
     finished = project.run("model.layers.pool1.pool_size=9")
     assert (finished.returncode, finished.stderr) == (
         2,
         "model.layers.pool1: MaxPooling2D cannot take (batch, 8, 8, 32): the window (9, 9) is "
         "larger than the input. The input was (batch, 8, 8, 1); conv1, norm1 came before.\n"
-        "    conf/model/cnn.yaml:11\n"
+        "    conf/model/cnn.yaml:12\n"
         "    command line: model.layers.pool1.pool_size=9\n"
         "    image  (batch, 8, 8, 1)\n"
         "    conv1  (batch, 8, 8, 32)\n"

@@ -46,7 +46,9 @@ def is_chosen(file):
 @pytest.mark.parametrize("file", sorted(CONF.rglob("*.yaml")), ids=str)
 def test_every_file_says_what_it_is_what_to_expect_and_how_to_get_it(file):
     what, *rest = [
-        line for line in header_of(file).splitlines() if not line.startswith("# @package")
+        line
+        for line in header_of(file).splitlines()
+        if not line.startswith(("# @package", "# yaml-language-server:"))
     ]
     assert what.endswith(".")
     assert not what.startswith("# Expect")

@@ -1,0 +1,1 @@
+"""JSON Schema of the files under conf/, by which an editor completes and checks them."""
