@@ -174,7 +174,11 @@ def test_a_typo_in_a_type_is_one_message_at_the_type():
             "model: {layers: {conv1: {type: Conv2D, filter: 3}}}",
             "model.layers.conv1: Additional properties are not allowed ('filter' was unexpected)",
         ),
-        ("experiment", "trace: {step: first}", f"trace.step: 'first' does not match {UNRESOLVED}"),
+        (
+            "experiment",
+            "data: {batch_size: first}",
+            f"data.batch_size: 'first' does not match {UNRESOLVED}",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_told_at_its_place(name, text, message):
