@@ -54,6 +54,11 @@ _KEYS: Mapping[str, Schema] = {
         **value_of(["string"], "a text"),
     },
 }
+_TRAINABLE: Schema = {
+    "description": "Whether its weights are trained.",
+    "default": True,
+    **value_of(["boolean"], "true or false"),
+}
 # An editor offers these of a layer only where they have a meaning; see runner.schema.layers.
 _LAYER_KEYS: Mapping[str, Schema] = {
     "from": {"doNotSuggest": True},
@@ -171,7 +176,7 @@ def _arguments_of(kind: Kind, name: str) -> Schema:
     signature = signature_of(kind, name)
     arguments = {key: _describe(declared) for key, declared in signature.arguments.items()}
     if kind == "layers":
-        arguments.setdefault("trainable", value_of(["boolean"], "true or false"))
+        arguments["trainable"] = {**_TRAINABLE, **arguments.get("trainable", {})}
     if kind == "metrics":
         arguments.pop("name")  # the key is the name
     return {
