@@ -29,6 +29,16 @@ _CONVERSION = re.compile(
 )
 _BOOLEAN = re.compile(r"Value '(?P<value>.*)' is not a valid bool")
 _ASSIGNMENT = re.compile(r"Cannot assign (?P<type>\w+) to (?P<wanted>\w+)")
+_SUBCLASS = re.compile(
+    r"Invalid type assigned: \w+ is not a subclass of \w+\. value: (?P<value>.*)"
+)
+_INCOMPATIBLE = re.compile(
+    r"Value '(?P<value>.*)' of type '(?P<type>.*)' is incompatible with type hint '(?P<hint>.*)'"
+)
+_NO_LIST = re.compile(r"Invalid value assigned: (?P<type>\w+) is not a ListConfig")
+_NO_TEXT = re.compile(r"Cannot convert '(?P<type>\w+)' to string: '(?P<value>.*)'")
+_NEW_ENTRY = "is not a subclass of"
+_OVERRIDE = re.compile(r"(Could not override '|Error merging override \+*)(?P<path>[^'=]+)")
 _DUPLICATE = re.compile(r"found duplicate key (?P<key>.*)")
 _WANTED = {
     "Integer": "a whole number",
@@ -75,7 +85,7 @@ def _explain_yaml(error: MarkedYAMLError, mark: Mark) -> Problem:
 
 
 def _explain_omegaconf(error: OmegaConfBaseException, context: str) -> Problem:
-    path = str(error.full_key or error.key or "configuration")
+    path = _complete(str(error.full_key or error.key or "configuration"), error, context)
     match error:
         case MissingMandatoryValue():
             return expected(path, "a value", "???", f"Set {path}=VALUE.")
@@ -86,6 +96,16 @@ def _explain_omegaconf(error: OmegaConfBaseException, context: str) -> Problem:
         case ValidationError():
             return _explain_new_entry(error, context) or _explain_value(path, error)
     return Problem(path, _first_line(str(error)))
+
+
+def _complete(path: str, error: OmegaConfBaseException, context: str) -> str:
+    """Returns the whole of a path that begins within a list of an override's value."""
+    override = _OVERRIDE.match(context)
+    if override is None or path.split(".")[0] == override["path"].split(".")[0]:
+        return path
+    if _NEW_ENTRY in str(error):
+        return path
+    return f"{override['path']}.{path}"
 
 
 def _explain_key(path: str, error: OmegaConfBaseException, context: str) -> Problem:
@@ -102,9 +122,9 @@ def _explain_key(path: str, error: OmegaConfBaseException, context: str) -> Prob
 def _explain_new_entry(error: OmegaConfBaseException, context: str) -> Problem | None:
     """Explains that OmegaConf does not add a typed entry to a mapping by its dotted path."""
     place = re.match(r"Error merging override \+*(?P<path>[^=]+)=", context)
-    if place is None or "is not a subclass of" not in str(error):
-        return None
     name = str(error.full_key)
+    if place is None or _NEW_ENTRY not in str(error) or "." in name:
+        return None
     parent = place["path"].partition(f".{name}")[0]
     return Problem(
         f"{parent}.{name}", f"is not there yet; add the whole of it: {parent}={{{name}: {{...}}}}."
@@ -121,6 +141,15 @@ def _explain_value(path: str, error: OmegaConfBaseException) -> Problem:
     if match := _ASSIGNMENT.match(message):
         wanted = "a list" if match["wanted"].startswith("List") else "a mapping"
         return Problem(path, f"expected {wanted}; received a value of type {match['type']}.")
+    if match := _SUBCLASS.match(message):
+        return expected(path, "a mapping", match["value"])
+    if match := _INCOMPATIBLE.match(message):
+        wanted = "a text, true or false" if "Union[str, bool]" in match["hint"] else match["hint"]
+        return Problem(path, f"expected {wanted}; received {match['value']} ({match['type']}).")
+    if match := _NO_TEXT.match(message):
+        return Problem(path, f"expected a text; received {match['value']} ({match['type']}).")
+    if match := _NO_LIST.match(message):
+        return Problem(path, f"expected a list; received a value of type {match['type']}.")
     if "is not Optional" in message:
         return expected(path, "a value", None)
     return Problem(path, f"{message}.")

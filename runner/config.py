@@ -9,6 +9,14 @@ from typing import Any
 from omegaconf import MISSING
 
 from models.config import ModelConfig, TensorConfig
+from runner.config_proto import (
+    ClusterConfig,
+    ExperimentalConfig,
+    GPUOptionsConfig,
+    GraphOptionsConfig,
+    RPCOptionsConfig,
+    ThreadPoolOptionConfig,
+)
 
 
 @dataclass
@@ -116,44 +124,58 @@ class InspectConfig(TaskConfig):
 
 
 @dataclass
-class GPUOptionsConfig:
-    """``ConfigProto.gpu_options``; null keeps TensorFlow's default.
-
-    Attributes:
-        allow_growth: Take GPU memory as it is needed rather than all at the start.
-        per_process_gpu_memory_fraction: Share of each GPU's memory to take at the most, 0 to 1.
-        visible_device_list: Comma-separated GPU ids to use, in the order they are to have.
-    """
-
-    allow_growth: bool | None = MISSING
-    per_process_gpu_memory_fraction: float | None = MISSING
-    visible_device_list: str | None = MISSING
-
-
-@dataclass
 class SessionConfig:
-    """The Session's devices and threads, in the terms of ``tf.compat.v1.ConfigProto``.
+    """The Session's devices and threads: ``tf.compat.v1.ConfigProto`` and three options of our own.
+
+    Null keeps TensorFlow's default.
 
     Attributes:
         device: Where the graph is placed, such as ``/GPU:0``; null lets TensorFlow choose.
-        device_count: Device type to the most devices of it to use, such as ``{GPU: 0}``.
-        intra_op_parallelism_threads: Threads within an operation; 0 for one a core.
-        inter_op_parallelism_threads: Operations at once; 0 for one a core.
-        allow_soft_placement: Move an operation that has no kernel on its device to one that has.
-        log_device_placement: Have TensorFlow print where each operation runs.
-        gpu_options: Memory and visibility of GPUs.
+        deterministic_ops: Whether operations give the same bits each time; for the whole process.
         tensorflow_log_level: What TensorFlow prints and logs: 0 all, 1 no information, 2 no
             warnings either, 3 nothing. An environment's ``TF_CPP_MIN_LOG_LEVEL`` goes before it.
+        device_count: Device type to the most devices of it to use, such as ``{GPU: 0}``.
+        intra_op_parallelism_threads: Threads within an operation; 0 for one a core.
+        inter_op_parallelism_threads: Operations at once; 0 for one a core; -1 runs them one after
+            the other in the thread that calls.
+        use_per_session_threads: Have threads of the Session's own for operations at once.
+        session_inter_op_thread_pool: Thread pools of the Session's own, of which the first is used.
+        placement_period: Steps after which operations are placed anew.
+        device_filters: Names of the only devices to use, such as ``/job:worker``.
+        gpu_options: Memory and visibility of GPUs.
+        pluggable_device_options: Memory and visibility of devices that plug-ins bring.
+        allow_soft_placement: Move an operation that has no kernel on its device to one that has.
+        log_device_placement: Have TensorFlow print where each operation runs.
+        graph_options: What is done to the graph before it is run.
+        operation_timeout_in_ms: Milliseconds that a blocking operation may take; 0 for no limit.
+        rpc_options: How the Session speaks to a server.
+        cluster_def: The processes of its cluster.
+        isolate_session_state: Share no variables with other Sessions of the server.
+        share_cluster_devices_in_session: Use the devices of the whole cluster.
+        experimental: What TensorFlow may change without notice.
     """
 
     device: str | None = MISSING
-    device_count: dict[str, int] = field(default_factory=dict)
-    intra_op_parallelism_threads: int = MISSING
-    inter_op_parallelism_threads: int = MISSING
-    allow_soft_placement: bool = MISSING
-    log_device_placement: bool = MISSING
-    gpu_options: GPUOptionsConfig = field(default_factory=GPUOptionsConfig)
+    deterministic_ops: bool = MISSING
     tensorflow_log_level: int = MISSING
+    device_count: dict[str, int] = field(default_factory=dict)
+    intra_op_parallelism_threads: int | None = None
+    inter_op_parallelism_threads: int | None = None
+    use_per_session_threads: bool | None = None
+    session_inter_op_thread_pool: list[ThreadPoolOptionConfig] = field(default_factory=list)
+    placement_period: int | None = None
+    device_filters: list[str] = field(default_factory=list)
+    gpu_options: GPUOptionsConfig = field(default_factory=GPUOptionsConfig)
+    pluggable_device_options: GPUOptionsConfig = field(default_factory=GPUOptionsConfig)
+    allow_soft_placement: bool | None = None
+    log_device_placement: bool | None = None
+    graph_options: GraphOptionsConfig = field(default_factory=GraphOptionsConfig)
+    operation_timeout_in_ms: int | None = field(default=None, metadata={"bits": 64})
+    rpc_options: RPCOptionsConfig = field(default_factory=RPCOptionsConfig)
+    cluster_def: ClusterConfig = field(default_factory=ClusterConfig)
+    isolate_session_state: bool | None = None
+    share_cluster_devices_in_session: bool | None = None
+    experimental: ExperimentalConfig = field(default_factory=ExperimentalConfig)
 
 
 @dataclass

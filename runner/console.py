@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from models.problems import Problem
 from models.shapes import format_shape
 from runner.results import (
     OTHER_LAYER,
@@ -52,6 +53,14 @@ class Reporter:
         self._open_command = open_command
         self._bar: _TrainingBar | None = None
         self._ends: list[str] = []
+
+    def show_warnings(self, warnings: Sequence[Problem]) -> None:
+        """Shows options that do not do what they say, at once and everywhere."""
+        for warning in warnings:
+            log.warning("%s", warning)
+            self._console.print(
+                f"warning  {warning}", soft_wrap=True, markup=False, highlight=False
+            )
 
     def show_layers(self, layers: Sequence[LayerSummary]) -> None:
         """Shows a row a layer: name, type, output shape, parameters."""

@@ -19,6 +19,7 @@ from runner.data.sources import load_dataset
 from runner.engine.errors import StepError
 from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
+from runner.engine.process import open_process
 from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
 from runner.results import ClassifyResult, FaultResult, FetchResult, Result, SplitResult
@@ -55,6 +56,8 @@ def run_experiment(
         _inspect_experiment(config, config.task, context, reporter, clock)
         return
     with ExitStack() as stack:
+        with clock.phase("session"):
+            reporter.show_warnings(open_process(config.session))
         with clock.phase("data"):
             dataset = load_dataset(config.data, config.model.inputs, config.seed)
             feeds = read_feeds(config.feeds)

@@ -1,6 +1,5 @@
 """What is wrong with an experiment's configuration, as far as can be told without TensorFlow."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from runner.config import (
     ForwardConfig,
     InspectConfig,
     RandomDataConfig,
-    SessionConfig,
     SqliteTrackingConfig,
     TaskConfig,
     TraceConfig,
@@ -27,8 +25,8 @@ from runner.config import (
 )
 from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
+from runner.session_options import validate_session
 
-_DEVICE = re.compile(r"(/job:\w+)?(/replica:\d+)?(/task:\d+)?/(device:)?(CPU|GPU|TPU)(:\d+)?", re.I)
 # Names in the file of fetched arrays, and those of numpy.savez's own arguments.
 _TAKEN_FETCHES = ("row", "file", "allow_pickle")
 # RunOptions.TraceLevel, but for the one that traces nothing.
@@ -50,7 +48,7 @@ def validate(config: ExperimentConfig) -> None:
         *_validate_batch_size(config),
         *_validate_task(config),
         *check_call("optimizer", "optimizers", config.optimizer, trusted=config.trusted_modules),
-        *_validate_session(config.session),
+        *validate_session(config.session),
         *_validate_tracking(config.tracking),
         *_validate_replacements(config),
         *_validate_fetches(config),
@@ -207,23 +205,6 @@ def _validate_mask(config: ExperimentConfig, mask: list[bool]) -> Iterator[Probl
         if steps is not None and steps != len(mask):
             what = f"{steps} booleans, one for each step of model.inputs.{name}"
             yield expected("task.mask", what, list(mask))
-
-
-def _validate_session(session: SessionConfig) -> Iterator[Problem]:
-    if session.device is not None and not _DEVICE.fullmatch(session.device):
-        yield expected("session.device", "a device such as '/CPU:0' or '/GPU:0'", session.device)
-    for device_type, count in session.device_count.items():
-        path = f"session.device_count.{device_type}"
-        if device_type not in ("CPU", "GPU"):
-            yield expected(path, "a count for CPU or GPU", device_type)
-        yield from _at_least(path, count, 0)
-    for threads in ("intra_op_parallelism_threads", "inter_op_parallelism_threads"):
-        yield from _at_least(f"session.{threads}", getattr(session, threads), 0)
-    fraction = session.gpu_options.per_process_gpu_memory_fraction
-    yield from _share("session.gpu_options.per_process_gpu_memory_fraction", fraction)
-    if session.tensorflow_log_level not in range(4):
-        level = session.tensorflow_log_level
-        yield expected("session.tensorflow_log_level", "a level from 0 to 3", level)
 
 
 def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:

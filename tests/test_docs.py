@@ -1,12 +1,15 @@
-"""The YAML of the documentation: each snippet is a model that can be built."""
+"""The YAML of the documentation: each snippet is a model or a Session that can be had."""
 
 import re
 
 import pytest
+import tensorflow as tf
 import yaml
 
-from runner.composition import PROJECT
+from runner.composition import CONF, PROJECT
 from runner.engine.graph import build_graph
+from runner.engine.protos import build_config_proto
+from runner.session_options import find_idle_options
 from runner.validation import validate
 
 SNIPPET = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -39,3 +42,20 @@ def test_a_snippet_of_the_language_is_a_model(compose, tmp_path, snippet):
     )
     validate(config)
     build_graph(config)
+
+
+@pytest.mark.parametrize("snippet", list(read_snippets("docs/session.md")))
+def test_a_snippet_of_the_session_opens_one(compose, tmp_path, snippet):
+    (tmp_path / "session").mkdir()
+    (tmp_path / "session" / "documented.yaml").write_text(snippet, encoding="utf-8")
+    config = compose(f"hydra.searchpath=[file://{tmp_path}]", "session=documented")
+    validate(config)
+    assert list(find_idle_options(config.session, gpus=0)) == []
+    with tf.compat.v1.Session(graph=tf.Graph(), config=build_config_proto(config.session)):
+        pass
+
+
+def test_the_presets_of_the_session_are_all_listed():
+    text = (PROJECT / "docs" / "session.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)`.* \|$", text.split("## Options")[0], re.MULTILINE)
+    assert sorted(listed) == sorted(file.stem for file in (CONF / "session").glob("*.yaml"))

@@ -14,7 +14,7 @@ from runner.engine.feeds import feed_tensors, feed_values, open_placeholder
 from runner.engine.fetches import name_variables
 from runner.engine.graph import assign_fed, open_graph, open_labels, read_compared
 from runner.engine.losses import Comparison
-from runner.engine.session import build_config_proto
+from runner.engine.protos import build_config_proto
 from runner.engine.tracing import trace_function
 from runner.feeds import FeedValue
 

@@ -16,6 +16,7 @@ from runner.engine.errors import explain_failure
 from runner.engine.feeds import feed_tensors, feed_values
 from runner.engine.fetches import fetch_tensors, fetch_value
 from runner.engine.graph import ExperimentGraph
+from runner.engine.protos import build_config_proto
 from runner.engine.steps import Step
 from runner.engine.trace import read_trace
 from runner.feeds import FeedValue
@@ -37,10 +38,7 @@ class GraphSession:
         """
         self._session = session
         self._places = places
-        self.devices = tuple(
-            f"/{device.device_type}:{tf.DeviceSpec.from_string(device.name).device_index}"
-            for device in session.list_devices()
-        )
+        self.devices = list_devices(session)
 
     def callable(self, step: Step) -> "StepCallable":
         """Returns `step` as a function of arrays; make it once, call it many times."""
@@ -152,33 +150,27 @@ def open_session(graph: ExperimentGraph, config: SessionConfig) -> Iterator[Grap
         tf.compat.v1.Session(graph=graph.graph, config=build_config_proto(config))
     ) as session:
         opened = GraphSession(session, {call.name: call.path for call in graph.model.calls})
-        _require_device(config.device, opened.devices)
+        require_device(config.device, opened.devices)
         session.run(graph.initialize)
         for assignment in graph.assignments:
             session.run(assignment.operation, {assignment.placeholder: assignment.value})
         yield opened
 
 
-def build_config_proto(config: SessionConfig) -> config_pb2.ConfigProto:
-    """Returns the ``ConfigProto`` that `config` declares; null fields keep TensorFlow's default."""
-    gpu = config.gpu_options
-    declared = {
-        "allow_growth": gpu.allow_growth,
-        "per_process_gpu_memory_fraction": gpu.per_process_gpu_memory_fraction,
-        "visible_device_list": gpu.visible_device_list,
-    }
-    given = {name: value for name, value in declared.items() if value is not None}
-    return config_pb2.ConfigProto(
-        device_count=config.device_count,
-        intra_op_parallelism_threads=config.intra_op_parallelism_threads,
-        inter_op_parallelism_threads=config.inter_op_parallelism_threads,
-        allow_soft_placement=config.allow_soft_placement,
-        log_device_placement=config.log_device_placement,
-        gpu_options=config_pb2.GPUOptions(**given),
+def list_devices(session: tf.compat.v1.Session) -> tuple[str, ...]:
+    """Returns the devices of a Session, such as ``/CPU:0``."""
+    return tuple(
+        f"/{device.device_type}:{tf.DeviceSpec.from_string(device.name).device_index}"
+        for device in session.list_devices()
     )
 
 
-def _require_device(device: str | None, found: tuple[str, ...]) -> None:
+def require_device(device: str | None, found: tuple[str, ...]) -> None:
+    """Checks that the configured device is among those found.
+
+    Raises:
+        ConfigError: If it is not there.
+    """
     if device is None:
         return
     wanted = tf.DeviceSpec.from_string(device.upper().replace("/DEVICE:", "/"))

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import Field, fields, is_dataclass
 from types import NoneType, UnionType
@@ -127,7 +127,10 @@ def _properties_of(cls: type, suffix: str) -> Iterator[tuple[str, Schema]]:
         described: Schema = {"description": documented.get(field.name, "")}
         if field.default not in (MISSING, NO_DEFAULT):
             described["default"] = field.default
-        schema = _value_of_key(cls, field.name, hints[field.name], suffix)
+        if "choices" in field.metadata:
+            schema = _value_of_choices(field.metadata["choices"], hints[field.name])
+        else:
+            schema = _value_of_key(cls, field.name, hints[field.name], suffix)
         yield field.name, {**described, **({"allOf": [schema]} if "$ref" in schema else schema)}
 
 
@@ -140,6 +143,17 @@ def _value_of_key(cls: type, name: str, hint: Any, suffix: str) -> Schema:
     )
     needed = {"minProperties": 1} if (cls, name) in _NEEDED and not suffix else {}
     return {**_value_of_type(hint, suffix), **further, **needed}
+
+
+def _value_of_choices(names: Sequence[str], hint: Any) -> Schema:
+    """Returns the schema of an enum's value by name, of which YAML reads ON and OFF as booleans."""
+    what = f"one of {', '.join(names)}"
+    types = ["boolean"] if bool in get_args(hint) else []
+    return {
+        **value_of([*types, "string", "null"], what),
+        **offer_texts(names),
+        **check_text(names, what),
+    }
 
 
 def _value_of_type(hint: Any, suffix: str) -> Schema:

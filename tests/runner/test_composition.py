@@ -111,6 +111,50 @@ def test_tracking_is_under_the_project_wherever_the_process_starts(monkeypatch, 
             "session.allow_soft_placement: expected true or false; received '7x' (str).",
         ),
         (
+            ["session.gpu_options.allow_grwth=true"],
+            "session.gpu_options.allow_grwth: expected a key of session.gpu_options; received "
+            "'allow_grwth' (str). Did you mean 'allow_growth'?",
+        ),
+        (
+            ["session.graph_options.rewrite_options.constant_foldin=ON"],
+            "session.graph_options.rewrite_options.constant_foldin: expected a key of "
+            "session.graph_options.rewrite_options; received 'constant_foldin' (str). Did you mean "
+            "'constant_folding'?",
+        ),
+        (
+            ["session.experimental.executor_type=[a]"],
+            "session.experimental.executor_type: expected a text; received ['a'] (list).",
+        ),
+        (
+            ["session.graph_options.rewrite_options.constant_folding=3"],
+            "session.graph_options.rewrite_options.constant_folding: expected a text, true or "
+            "false; received 3 (int).",
+        ),
+        (
+            ["session.graph_options.rewrite_options.constant_folding=[ON]"],
+            "session.graph_options.rewrite_options.constant_folding: expected a text, true or "
+            "false; received ['ON'] (list).",
+        ),
+        (
+            ["session.graph_options.optimizer_options=L0"],
+            "session.graph_options.optimizer_options: expected a mapping; received 'L0' (str).",
+        ),
+        (
+            ["session.device_filters=/job:worker"],
+            "session.device_filters: expected a list; received a value of type str.",
+        ),
+        (
+            ["session.session_inter_op_thread_pool=[{num_thread: 1}]"],
+            "session.session_inter_op_thread_pool.num_thread: expected a key of "
+            "session.session_inter_op_thread_pool; received 'num_thread' (str). Did you mean "
+            "'num_threads'?",
+        ),
+        (
+            ["session.session_inter_op_thread_pool=[{num_threads: x}]"],
+            "session.session_inter_op_thread_pool.num_threads: expected a whole number; received "
+            "'x' (str).",
+        ),
+        (
             ["model.layers=3"],
             "model.layers: expected a mapping; received a value of type int.",
         ),

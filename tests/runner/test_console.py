@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from models.problems import Problem
 from runner.console import Reporter, format_bytes, format_count
 from runner.results import FetchResult, LayerSummary, SplitResult, Started, StepResult
 from tests.inspected import INSPECTED
@@ -67,6 +68,15 @@ def test_a_terminal_shows_the_layer_table_and_a_bar():
     assert "10/10" in shown
     assert "loss 0.125  accuracy 0.9375  validation loss 0.75  accuracy 0.625" in shown
     assert shown.endswith(END)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_warnings_are_shown_at_once_everywhere_and_logged(caplog, is_terminal):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=is_terminal, width=40, color_system=None)
+    Reporter(["ui"], console).show_warnings([Problem("session.a[1]", "has no effect: it is so.")])
+    assert text.getvalue() == "warning  session.a[1]: has no effect: it is so.\n"
+    assert caplog.messages == ["session.a[1]: has no effect: it is so."]
 
 
 def test_the_end_without_tracking_names_no_run():

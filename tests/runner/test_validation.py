@@ -217,6 +217,51 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "(int).",
         ),
         (
+            ["session.inter_op_parallelism_threads=-2"],
+            "session.inter_op_parallelism_threads: expected a number of -1 or more; received -2 "
+            "(int).",
+        ),
+        (
+            ["session.placement_period=3000000000"],
+            "session.placement_period: expected a number of at most 2147483647; received "
+            "3000000000 (int).",
+        ),
+        (
+            ["session.device_count.CPU=-1"],
+            "session.device_count.CPU: expected a number of 0 or more; received -1 (int).",
+        ),
+        (
+            ["session.gpu_options.visible_device_list=first"],
+            "session.gpu_options.visible_device_list: expected GPU ids such as '0,1'; received "
+            "'first' (str).",
+        ),
+        (
+            ["session.gpu_options.experimental.virtual_devices=[{priority: [3000000000]}]"],
+            "session.gpu_options.experimental.virtual_devices[0].priority[0]: expected a number of "
+            "at most 2147483647; received 3000000000 (int).",
+        ),
+        (
+            ["session.graph_options.optimizer_options.global_jit_level=ON1"],
+            "session.graph_options.optimizer_options.global_jit_level: expected one of DEFAULT, "
+            "OFF, ON_1, ON_2; received 'ON1' (str). Did you mean 'ON_1'?",
+        ),
+        (
+            ["session.graph_options.optimizer_options.global_jit_level=true"],
+            "session.graph_options.optimizer_options.global_jit_level: expected one of DEFAULT, "
+            "OFF, ON_1, ON_2; received True (bool).",
+        ),
+        (
+            ["session.graph_options.optimizer_options.opt_level=L2"],
+            "session.graph_options.optimizer_options.opt_level: expected one of L1, L0; received "
+            "'L2' (str).",
+        ),
+        (
+            ["session.graph_options.rewrite_options.constant_folding=of"],
+            "session.graph_options.rewrite_options.constant_folding: expected one of DEFAULT, ON, "
+            "OFF, AGGRESSIVE, EXPERIMENTAL_MLIR, EXPERIMENTAL_BOTH; received 'of' (str). Did you "
+            "mean 'OFF'?",
+        ),
+        (
             ["session.gpu_options.per_process_gpu_memory_fraction=2"],
             "session.gpu_options.per_process_gpu_memory_fraction: expected a share from 0 to 1; "
             "received 2.0 (float).",

@@ -7,7 +7,8 @@ import tensorflow as tf
 from models.problems import ConfigError
 from runner.engine.errors import StepError
 from runner.engine.graph import build_graph
-from runner.engine.session import build_config_proto, open_session
+from runner.engine.protos import build_config_proto
+from runner.engine.session import open_session
 from tests.opening import open_experiment
 
 
@@ -36,7 +37,7 @@ def test_config_proto_holds_what_is_declared(compose):
 
 def test_null_keeps_tensorflows_default(compose):
     proto = build_config_proto(compose("session.allow_soft_placement=false").session)
-    assert proto == tf.compat.v1.ConfigProto(gpu_options=tf.compat.v1.GPUOptions())
+    assert proto == tf.compat.v1.ConfigProto()
 
 
 def test_virtual_devices_are_there_and_used(compose):
@@ -65,6 +66,87 @@ def test_a_device_that_is_not_there_is_refused(compose, device):
         f"session.device: no device {device!r} is visible; found ['/CPU:0']. "
         "Use session=cpu or check CUDA_VISIBLE_DEVICES."
     )
+
+
+def partition_of(session_config):
+    """Returns the operations that are left of a small graph when TensorFlow runs it."""
+    with tf.Graph().as_default() as graph:
+        features = tf.compat.v1.placeholder(tf.float32, (8, 8))
+        twice = tf.transpose(tf.transpose(features))
+        outputs = tf.tanh(tf.exp(tf.matmul(twice, twice) + 1.0) * 2.0)
+    metadata = tf.compat.v1.RunMetadata()
+    with tf.compat.v1.Session(graph=graph, config=build_config_proto(session_config)) as session:
+        session.run(
+            outputs,
+            {features: np.zeros((8, 8), np.float32)},
+            tf.compat.v1.RunOptions(output_partition_graphs=True),
+            metadata,
+        )
+    return sorted(node.op for part in metadata.partition_graphs for node in part.node)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_compiled"),
+    [
+        (["global_jit_level=ON_1"], False),
+        (["global_jit_level=ON_1", "cpu_global_jit=true"], True),
+        (["global_jit_level=OFF", "cpu_global_jit=true"], True),
+    ],
+)
+def test_xla_compiles_on_the_cpu_where_it_is_told_to(compose, options, is_compiled):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("there is a GPU here")
+    path = "session.graph_options.optimizer_options"
+    config = compose("session=cpu", *(f"{path}.{option}" for option in options))
+    assert ("_XlaRun" in partition_of(config.session)) == is_compiled
+
+
+def test_a_toggle_does_nothing_where_the_graph_is_not_rewritten(compose):
+    rewriter = "session.graph_options.rewrite_options"
+    left_out = f"{rewriter}.arithmetic_optimization=OFF"
+    off = f"{rewriter}.disable_meta_optimizer=true"
+    rewritten, toggled = partition_of(compose().session), partition_of(compose(left_out).session)
+    assert rewritten != toggled
+    assert partition_of(compose(off).session) == partition_of(compose(off, left_out).session)
+
+
+def test_options_of_servers_do_nothing_in_this_process(compose):
+    config = compose(
+        "session.device_filters=[/job:nowhere]",
+        "session.cluster_def.job=[{name: worker, tasks: {0: 'nowhere.invalid:1'}}]",
+        "session.rpc_options.compression_algorithm=deflate",
+        "session.isolate_session_state=true",
+        "session.share_cluster_devices_in_session=true",
+    )
+    assert partition_of(config.session) == partition_of(compose().session)
+
+
+@pytest.mark.parametrize(("preset", "is_whole"), [("auto", False), ("debug", True)])
+def test_each_operation_is_run_as_declared_for_debugging(compose, preset, is_whole):
+    options = ["session.log_device_placement=false"]
+    config = compose("task=forward", "model=cnn", f"session={preset}", *options)
+    with open_experiment(config) as (graph, session):
+        _, metadata = session.callable(graph.predict).trace(
+            {"image": np.zeros((1, 8, 8, 1), np.float32)}
+        )
+    run = {node.node_name for device in metadata.step_stats.dev_stats for node in device.node_stats}
+    declared = {
+        operation.name
+        for operation in graph.graph.get_operations()
+        if operation.name.split("/")[0] in config.model.layers and operation.type != "Const"
+    }
+    left_out = {graph.graph.get_operation_by_name(name).type for name in declared - run}
+    # oneDNN runs a convolution and its bias as one, which no option of the Session changes.
+    assert (left_out <= {"Conv2D"}) == is_whole
+
+
+def test_a_call_without_threads_gives_what_one_thread_gives(compose):
+    images = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
+    outputs = []
+    for options in (["session=low_latency"], ["session.intra_op_parallelism_threads=1"]):
+        with open_experiment(compose("task=forward", "model=mlp", *options)) as (graph, session):
+            outputs.append(session.callable(graph.predict)({"image": images})["outputs"])
+    np.testing.assert_array_equal(*outputs)
 
 
 def test_an_error_of_a_step_names_the_step_and_keeps_its_cause(compose):

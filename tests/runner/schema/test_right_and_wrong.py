@@ -144,6 +144,11 @@ def test_a_typo_in_a_type_is_one_message_at_the_type():
             "defaults: [auto]\ngpu_options: {alow_growth: true}",
             "gpu_options: Additional",
         ),
+        (
+            "session",
+            "defaults: [auto]\ngraph_options: {optimizer_options: {global_jit_level: ON1}}",
+            "graph_options.optimizer_options.global_jit_level: 'ON1' is not one of ['DEFAULT', ",
+        ),
         ("optimizer", "type: Adan", "type: 'Adan' is not one of ['Adadelta', "),
         ("optimizer", "type: SGD\nmomentun: 0.9", "$: Additional properties are not allowed"),
         ("optimizer", "learning_rate: 0.1", "$: 'type' is a required property"),
@@ -222,6 +227,7 @@ def test_a_layer_that_is_right_is_let_pass(layer):
         ("data", "defaults: [digits]\nfeatures: ${other.features}\nsplit: {test: 0.5}"),
         ("tracking", "defaults: [sqlite]\nrun_name: 5\ntags: {fold: 1, final: true}"),
         ("session", "defaults: [{/session: auto}, _self_]\ndevice: null"),
+        ("session", "defaults: [auto]\ngraph_options: {rewrite_options: {remapping: OFF}}"),
         (
             "experiment",
             "defaults: [{override /model: cnn}]\noptimizer: {momentum: 0.5}\ntask: {epochs: 3}\n"
