@@ -46,11 +46,10 @@ def test_virtual_devices_are_there_and_used(compose):
     )
     with open_experiment(config) as (graph, session):
         assert session.devices == ("/CPU:0", "/CPU:1")
-        _, metadata = session.callable(graph.predict).trace(
-            {"image": np.zeros((1, 8, 8, 1), np.float32)}
+        _, trace = session.callable(graph.predict).trace(
+            {"image": np.zeros((1, 8, 8, 1), np.float32)}, "forward", config.trace
         )
-    busy = [device.device for device in metadata.step_stats.dev_stats if device.node_stats]
-    assert any(device.endswith("CPU:1") for device in busy)
+    assert "CPU:1" in {operation.device for operation in trace.operations}
 
 
 @pytest.mark.parametrize("device", ["/GPU:0", "/device:GPU:0", "/CPU:7"])
@@ -126,10 +125,10 @@ def test_each_operation_is_run_as_declared_for_debugging(compose, preset, is_who
     options = ["session.log_device_placement=false"]
     config = compose("task=forward", "model=cnn", f"session={preset}", *options)
     with open_experiment(config) as (graph, session):
-        _, metadata = session.callable(graph.predict).trace(
-            {"image": np.zeros((1, 8, 8, 1), np.float32)}
+        _, trace = session.callable(graph.predict).trace(
+            {"image": np.zeros((1, 8, 8, 1), np.float32)}, "forward", config.trace
         )
-    run = {node.node_name for device in metadata.step_stats.dev_stats for node in device.node_stats}
+    run = {operation.name for operation in trace.operations}
     declared = {
         operation.name
         for operation in graph.graph.get_operations()
