@@ -48,6 +48,8 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell's background job ignores SIGINT, and so would what it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *arguments, **options):
@@ -213,7 +215,10 @@ def test_a_run_that_is_asked_to_end_is_killed(project, number, status, message):
     process = project.start("model=mlp", "task.epochs=100000")
     wait_for_metrics(project)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    try:
+        _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    finally:
+        process.kill()
     assert (process.returncode, stderr) == (status, message)
     (run,) = project.runs()
     assert run.info.status == "KILLED"
