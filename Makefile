@@ -1,7 +1,8 @@
 # One command each; all of them set up what they need. `make help` lists them.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BENCH := .venv-bench/bin
+INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format ui schema bench clean
@@ -31,21 +32,28 @@ ui: $(BIN)/.installed ## review the runs in MLflow
 schema: $(BIN)/.installed ## write docs/schema, by which an editor completes and checks conf/
 	@$(BIN)/python -m runner schema
 
-bench: $(BIN)/.installed ## time training steps beside Keras's own fit
-	@$(BIN)/python -m benchmarks
+bench: $(BENCH)/.installed ## time it beside Keras, PyTorch, JAX and ONNX Runtime
+	@$(BENCH)/python -m benchmarks
 
-clean: ## remove the environment; the runs in outputs/ stay
-	rm -rf .venv
+clean: ## remove the environments; the runs in outputs/ stay
+	rm -rf .venv .venv-bench
 
-$(BIN)/python:
+$(BIN)/python $(BENCH)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.13 is needed; none was found." >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $(patsubst %/bin/python,%,$@)
 
 $(BIN)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into .venv (once; some minutes)"
-	@$(INSTALL) --editable .
+	@$(BIN)/python $(INSTALL) --editable .
 	@touch $@
 
 $(BIN)/.installed-dev: $(BIN)/.installed
-	@$(INSTALL) --editable '.[dev]'
+	@$(BIN)/python $(INSTALL) --editable '.[dev]'
+	@touch $@
+
+# PyTorch alone and first, so that its build for CPUs is found where there is one.
+$(BENCH)/.installed: pyproject.toml constraints.txt | $(BENCH)/python
+	@echo "installing into .venv-bench (once; some minutes)"
+	@$(BENCH)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@$(BENCH)/python $(INSTALL) --editable '.[bench]'
 	@touch $@
