@@ -11,7 +11,7 @@ from models.config import InputConfig, ModelConfig
 from models.factory import allow_recursion, build_model
 
 _LAYERS = 1000
-_ROUNDS = 5
+_ROUNDS = 3
 _UNITS = 16
 
 

@@ -1,156 +1,135 @@
-"""Training steps: Feedfetch's Session step beside Keras's own ways to train.
+"""How fast each side trains the same model.
 
-The same model, initial weights, batches, optimizer and precision on each side; the peers take
-turns, and each ratio is of two neighbours in time, because a shared machine's speed drifts. The
-losses of the last steps are compared to show that the work was the same.
+The same model, initial weights, batches, optimizer and precision on each side. The losses of all
+steps of the first round are compared to show that the work was the same; that round also warms up.
 """
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
-from models.factory import build_model
-from runner.composition import compose_config
-from runner.config import ExperimentConfig
-from runner.data.sources import load_dataset
-from runner.engine.graph import build_graph
-from runner.engine.session import open_session
-from runner.engine.steps import BATCH_LOSS
+from benchmarks.measuring import (
+    OURS,
+    Measured,
+    Opened,
+    describe_ratio,
+    geometric_mean,
+    open_peers,
+    take_turns,
+)
+from benchmarks.work import Skipped, Task
+from benchmarks.workers import open_workers, report_progress
 
-STEPS = 200
-ROUNDS = 7
-MODELS = ("mlp", "cnn")
-BATCH_SIZE = 32
+PEERS = ("feedfetch", "keras_peers", "torch_peers", "jax_peers")
+BATCH_SIZES = (32, 256)
+
+# Float32 sums in other orders differ, and training drives the differences apart.
+TOLERANCE = 0.02
+_FIRST_TOLERANCE = 1e-4
+
+# Batches of a round by model: about a second for the slowest side at batch 32.
+_STEPS = {"mlp": 400, "cnn": 120, "resnet": 20, "lstm": 120, "transformer": 120}
+_EXAMPLES_PER_STEP = 32
+_LEAST_STEPS = 10
 
 
 @dataclass(frozen=True)
-class Batches:
-    """Images and digits, (steps, batch, ...) each."""
+class Training:
+    """The times of a step.
 
-    images: np.ndarray
-    digits: np.ndarray
+    Attributes:
+        task: What was trained.
+        measured: A peer each, Feedfetch's first.
+        difference: The most by which a side's mean loss is off Feedfetch's, a share of it.
+        skipped: The peers that could not be measured.
+    """
 
+    task: Task
+    measured: Sequence[Measured]
+    difference: float
+    skipped: Mapping[str, Skipped]
 
-Train = Callable[[], float]
-"""Takes the steps over all batches and returns the mean loss of the last round's steps."""
-
-
-def main() -> list[str]:
-    """Returns the lines of the table."""
-    lines = [
-        f"training, batch {BATCH_SIZE}: microseconds a step, median of {ROUNDS} rounds of {STEPS} "
-        "steps; ratio to Feedfetch, median [least to most]",
-        f"{'model':6} {'what':22} {'us a step':>10} {'ratio':>22}",
-    ]
-    for model in MODELS:
-        lines += measure(model)
-    return lines
+    @property
+    def best_ratio(self) -> float:
+        """The best peer's time divided by Feedfetch's."""
+        return min(one.ratio for one in self.measured if one.name != OURS)
 
 
-def measure(model: str) -> Iterator[str]:
-    """Yields a line for each way to train `model`."""
-    # Dropout draws other masks on each side; without it the losses can be compared.
-    drop = ["~model.layers.drop"] if model == "cnn" else []
-    config = compose_config([f"model={model}", "tracking=off", *drop])
-    batches = draw_batches(config)
-    with open_peers(config, batches) as peers:
-        losses = {name: train() for name, train in peers.items()}
-        check_losses(losses)
-        rounds = [{name: seconds_of(train) for name, train in peers.items()} for _ in range(ROUNDS)]
-    for name in peers:
-        microseconds = statistics.median(each[name] for each in rounds) / STEPS * 1e6
-        ratios = sorted(each[name] / each["feedfetch"] for each in rounds)
-        spread = f"{statistics.median(ratios):.1f} [{ratios[0]:.1f} to {ratios[-1]:.1f}]"
-        yield f"{model:6} {name:22} {microseconds:10.0f} {spread:>22}"
+def measure(
+    models: Sequence[str], batch_sizes: Sequence[int], rounds: int, peers: Sequence[str] = PEERS
+) -> Iterator[Training]:
+    """Yields the times of each model at each batch size.
+
+    Args:
+        models: Names in conf/model.
+        batch_sizes: Examples in a batch.
+        rounds: How often each side takes its turn.
+        peers: The modules of ``benchmarks.peers``.
+
+    Raises:
+        ValueError: If a side did other work.
+    """
+    with open_workers(*peers) as workers:
+        for model in models:
+            for batch_size in batch_sizes:
+                report_progress(f"training {model}, batch {batch_size}")
+                task = Task(model, batch_size, _count_steps(model, batch_size))
+                work = workers["feedfetch"].call("create_work", task)
+                opened, skipped = open_peers(workers.values(), "open_training", work)
+                difference = check_losses(opened)
+                measured = take_turns(
+                    opened, rounds, repeats=dict.fromkeys(opened, 1), steps=task.steps
+                )
+                yield Training(task, measured, difference, skipped)
 
 
-@contextmanager
-def open_peers(config: ExperimentConfig, batches: Batches) -> Iterator[dict[str, Train]]:
-    """Yields each way to train by name, all from the same initial weights."""
-    graph = build_graph(config)
-    with open_session(graph, config.session) as session:
-        weights = session.read(
-            {weight.path: weight.value for weight in graph.model.keras_model.weights}
-        )
-        if graph.training is None:
-            raise ValueError("the configuration does not train")
-        step = session.callable(graph.training.train)
+def check_losses(peers: Mapping[str, Opened]) -> float:
+    """Has all sides train a round, and returns the most by which a mean loss is off Feedfetch's.
 
-        def train_in_session() -> float:
-            losses = [
-                step({"image": images, "digit": digits})[BATCH_LOSS]
-                for images, digits in zip(batches.images, batches.digits, strict=True)
-            ]
-            return float(np.mean(losses))
-
-        initial = list(weights.values())
-        yield {
-            "feedfetch": train_in_session,
-            "keras train_on_batch": train_on_batch(build_eager(config, initial), batches),
-            "keras fit": fit(build_eager(config, initial), batches),
-        }
+    Raises:
+        ValueError: If a side's first loss, or its mean, is another.
+    """
+    losses = {name: peer.worker.run(name).value for name, peer in peers.items()}
+    ours = losses[OURS]
+    difference = 0.0
+    for name, theirs in losses.items():
+        # Keras's fit tells the mean alone.
+        first = abs(theirs[0] - ours[0]) / ours[0] if len(theirs) == len(ours) else 0.0
+        mean = float(abs(np.mean(theirs) - np.mean(ours)) / np.mean(ours))
+        if not (first <= _FIRST_TOLERANCE and mean <= TOLERANCE):
+            raise ValueError(
+                f"{name} did other work: its losses begin with {theirs[:5]}, mean "
+                f"{np.mean(theirs)}; Feedfetch's with {ours[:5]}, mean {np.mean(ours)}."
+            )
+        difference = max(difference, mean)
+    return difference
 
 
-def build_eager(config: ExperimentConfig, weights: list[np.ndarray]) -> keras.Model:
-    """Returns the model outside of any graph, compiled as Keras compiles it by default."""
-    model = build_model(config.model).keras_model
-    model.set_weights(weights)
-    model.compile(
-        keras.optimizers.Adam(config.optimizer["learning_rate"]),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy()],
+def format_training(trainings: Sequence[Training], rounds: int) -> Iterator[str]:
+    """Yields the lines of the table."""
+    yield (
+        f"training: microseconds a step, median of {rounds} rounds; its ratio to Feedfetch, "
+        f"median [least to most]"
     )
-    return model
+    yield f"{'model':12}{'batch':>6}  {'side':32}{'us a step':>10}{'steps/s':>10}  ratio"
+    for training in trainings:
+        task = training.task
+        for one in training.measured:
+            yield (
+                f"{task.model:12}{task.batch_size:6}  {one.name:32}{one.microseconds:10.0f}"
+                f"{1e6 / one.microseconds:10.0f}  {describe_ratio(one.ratios)}"
+            )
+        for name, skipped in training.skipped.items():
+            yield f"{task.model:12}{task.batch_size:6}  {name:32}left out: {skipped.reason}"
+    worst = max(training.difference for training in trainings)
+    yield f"mean losses of a round differ by {worst:.2%} at the most ({TOLERANCE:.0%} is refused)"
+    best = [training.best_ratio for training in trainings]
+    yield (
+        f"the best peer's time divided by Feedfetch's: geometric mean {geometric_mean(best):.2f}, "
+        f"least {min(best):.2f}"
+    )
 
 
-def train_on_batch(model: keras.Model, batches: Batches) -> Train:
-    """Returns a round of ``train_on_batch``."""
-
-    def train() -> float:
-        losses = []
-        for images, digits in zip(batches.images, batches.digits, strict=True):
-            loss, _ = model.train_on_batch({"image": images}, digits)
-            losses.append(loss)
-        return float(np.mean(losses))
-
-    return train
-
-
-def fit(model: keras.Model, batches: Batches) -> Train:
-    """Returns a round of ``fit`` over arrays in memory."""
-    images = batches.images.reshape(-1, *batches.images.shape[2:])
-    digits = batches.digits.reshape(-1)
-
-    def train() -> float:
-        history = model.fit(
-            {"image": images}, digits, batch_size=BATCH_SIZE, shuffle=False, verbose=0
-        )
-        return float(history.history["loss"][0])
-
-    return train
-
-
-def draw_batches(config: ExperimentConfig) -> Batches:
-    """Returns batches of digits in a fixed order."""
-    train = load_dataset(config.data, config.model.inputs, config.seed).train
-    rows = np.random.default_rng(0).integers(0, len(train), (STEPS, BATCH_SIZE))
-    return Batches(train.features["image"][rows], train.labels["digit"][rows])
-
-
-def check_losses(losses: dict[str, float]) -> None:
-    """Raises ``ValueError`` unless all sides trained alike."""
-    for name, loss in losses.items():
-        if abs(loss - losses["feedfetch"]) > 1e-3 * losses["feedfetch"]:
-            raise ValueError(f"{name} did other work: mean losses are {losses}")
-
-
-def seconds_of(train: Train) -> float:
-    """Returns the wall time of one round."""
-    start = time.perf_counter()
-    train()
-    return time.perf_counter() - start
+def _count_steps(model: str, batch_size: int) -> int:
+    return max(_LEAST_STEPS, _STEPS[model] * _EXAMPLES_PER_STEP // batch_size)

@@ -1,0 +1,47 @@
+import sys
+
+import pytest
+
+from benchmarks import training
+from benchmarks.processes import run_process
+from benchmarks.workers import Worker, WorkerError, open_workers
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_process_tells_its_output_and_its_peak_of_memory():
+    size = 300 * 2**20
+    code = f"held = bytes({size - 1}) + b'1'; del held; print('done')"
+    finished = run_process([sys.executable, "-c", code])
+    assert finished.output == "done\n"
+    # The sum is made of the parts, which are there at once.
+    assert size <= finished.peak_bytes < 3 * size
+
+
+def test_a_process_that_fails_is_an_error_with_what_it_wrote():
+    code = "print('half'); raise ValueError('it broke')"
+    with pytest.raises(RuntimeError, match=r"failed:\nhalf(?s:.)*ValueError: it broke"):
+        run_process([sys.executable, "-c", code])
+
+
+def test_a_worker_that_fails_is_an_error_with_its_traceback():
+    message = r"No module named 'benchmarks\.peers\.nowhere'"
+    with open_workers("nowhere") as workers, pytest.raises(WorkerError, match=message):
+        workers["nowhere"].call("anything")
+
+
+def test_a_worker_that_dies_is_an_error_that_says_how():
+    worker = Worker("nowhere")
+    worker._process.kill()
+    with pytest.raises(WorkerError, match="nowhere: the process ended with -9"):
+        worker.call("anything")
+    worker.close()
+
+
+def test_keras_trains_as_feedfetch_does(monkeypatch):
+    monkeypatch.setitem(training._STEPS, "cnn", 10)
+    (trained,) = training.measure(["cnn"], [32], rounds=1, peers=("feedfetch", "keras_peers"))
+    names = [one.name for one in trained.measured]
+    assert names == ["feedfetch", "keras fit", "keras fit, steps_per_execution", "tf.function"]
+    assert trained.difference < training.TOLERANCE
+    assert all(one.microseconds > 0 for one in trained.measured)
