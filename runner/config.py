@@ -244,6 +244,28 @@ class DebugConfig:
 
 
 @dataclass
+class PlanConfig:
+    """How training steps are put to the Session; the losses and weights are the same in each way.
+
+    Attributes:
+        name: ``step`` (a call a step, whose batch is fed), ``pipeline`` (a call a step, whose batch
+            tf.data gathers beside the step before), ``loop`` (many steps a call, in a loop of the
+            graph), or ``auto``, which measures what is worth it and takes the fastest.
+        jit_compile: Whether XLA compiles the steps; null is no, and for ``auto`` what is faster.
+        steps_per_call: Most steps of one call; null for as many as take 0.2 s.
+        fused_kernels: Whether batch normalization, Adam and short recurrences run on TensorFlow's
+            fused kernels, rather than on the many operations that Keras makes of them.
+        measurements: The file in which ``auto`` remembers what it measured; null for none.
+    """
+
+    name: str = MISSING
+    jit_compile: bool | None = MISSING
+    steps_per_call: int | None = MISSING
+    fused_kernels: bool = MISSING
+    measurements: str | None = MISSING
+
+
+@dataclass
 class ExperimentConfig:
     """All of a run.
 
@@ -253,6 +275,7 @@ class ExperimentConfig:
         data: The examples.
         task: What to do with them.
         optimizer: ``type`` and arguments of one of ``keras.optimizers``.
+        plan: How training steps are put to the Session.
         session: Devices and threads.
         tracking: Where the run is logged.
         feeds: What is fed in place of the data in task=forward: an .npz file, or name to a value, a
@@ -272,6 +295,7 @@ class ExperimentConfig:
     data: DataConfig = field(default_factory=DataConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
     optimizer: dict[str, Any] = field(default_factory=dict)
+    plan: PlanConfig = field(default_factory=PlanConfig)
     session: SessionConfig = field(default_factory=SessionConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     feeds: Any = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -18,16 +19,17 @@ from runner.results import (
     LayerCost,
     LayerSummary,
     Metrics,
+    PlanResult,
     Result,
     SplitResult,
     Started,
-    StepResult,
+    StepsResult,
     TraceResult,
 )
 
 log = logging.getLogger(__name__)
 
-_BAR_EVERY_STEPS = 10
+_BAR_SECONDS = 0.1
 _LEAST_SECONDS = 0.05
 _MOST_LAYERS = 3
 _THREE_DIGITS = 999.5
@@ -75,8 +77,10 @@ class Reporter:
         match result:
             case Started() if self._console.is_terminal:
                 self._bar = _TrainingBar(self._console, result)
-            case StepResult() if self._bar:
-                self._bar.show_step(result)
+            case PlanResult():
+                self._show_plan(result)
+            case StepsResult() if self._bar:
+                self._bar.show_steps(result)
             case SplitResult():
                 metrics = format_metrics(result.metrics)
                 log.info("epoch %d %s %s", result.epoch, result.split, metrics)
@@ -116,6 +120,16 @@ class Reporter:
         """Leaves the terminal as it was found."""
         self._close_bar()
 
+    def _show_plan(self, result: PlanResult) -> None:
+        """Shows what was chosen, and all of why in the log."""
+        measured = [f"{plan} {value:,.0f} us" for plan, value in result.measured.items()]
+        among = f"; measured a step: {', '.join(measured)}" if measured else ""
+        self._ends.append(f"plan     {result.plan}{among}")
+        for plan, reason in result.passed_over.items():
+            log.info("plan %s passed over: %s", plan, reason)
+        for note in result.notes:
+            log.info("plan %s", note)
+
     def _show_costs(self, result: InspectResult) -> None:
         """Shows what each layer costs, everywhere: the table is what was asked for."""
         for layer in result.layers:
@@ -140,6 +154,7 @@ class _TrainingBar:
         self._epochs = started.epochs
         self._train: Metrics = {}
         self._validation: Metrics = {}
+        self._shown_at = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -152,11 +167,14 @@ class _TrainingBar:
         self._task: TaskID = self._progress.add_task("epoch 1", total=total, metrics="")
         self._progress.start()
 
-    def show_step(self, result: StepResult) -> None:
-        """Shows every tenth step."""
-        if result.step % _BAR_EVERY_STEPS:
+    def show_steps(self, result: StepsResult) -> None:
+        """Shows the last of the steps, some times a second."""
+        now = time.monotonic()
+        if now - self._shown_at < _BAR_SECONDS:
             return
-        self._show(result.epoch, result.step, result.running)
+        self._shown_at = now
+        running = {name: float(array[-1]) for name, array in result.running.items()}
+        self._show(result.epoch, result.last_step, running)
 
     def show_split(self, result: SplitResult) -> None:
         """Shows an epoch's metrics."""

@@ -49,20 +49,42 @@ class Started:
 
 
 @dataclass(frozen=True)
-class StepResult:
-    """One training step.
+class PlanResult:
+    """How training steps are put to the Session.
+
+    Attributes:
+        plan: What was chosen, such as ``loop, 1 thread``.
+        measured: Microseconds a step of what was measured, by plan.
+        passed_over: Why others were not measured or cannot run, by plan.
+        notes: How it adapts to what is asked for at single steps.
+    """
+
+    plan: str
+    measured: Metrics
+    passed_over: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepsResult:
+    """Training steps that were taken in one go.
 
     Attributes:
         epoch: Counted from 1.
-        step: Counted from 1 over all epochs.
-        loss: The loss of this step's batch.
-        running: The epoch's metrics so far.
+        first_step: Counted from 1 over all epochs.
+        losses: (steps,) the loss of each step's batch.
+        running: (steps,) the epoch's metrics so far, after each step, by name.
     """
 
     epoch: int
-    step: int
-    loss: float
-    running: Metrics
+    first_step: int
+    losses: np.ndarray
+    running: Arrays
+
+    @property
+    def last_step(self) -> int:
+        """The last of the steps."""
+        return self.first_step + len(self.losses) - 1
 
 
 @dataclass(frozen=True)
@@ -351,7 +373,8 @@ class DrawingResult:
 
 Result = (
     Started
-    | StepResult
+    | PlanResult
+    | StepsResult
     | SplitResult
     | FetchResult
     | ClassifyResult

@@ -16,6 +16,7 @@ from runner.config import (
     ExperimentConfig,
     ForwardConfig,
     InspectConfig,
+    PlanConfig,
     RandomDataConfig,
     SqliteTrackingConfig,
     TaskConfig,
@@ -31,6 +32,8 @@ from runner.session_options import validate_session
 _TAKEN_FETCHES = ("row", "file", "allow_pickle")
 # RunOptions.TraceLevel, but for the one that traces nothing.
 TRACE_LEVELS = ("SOFTWARE_TRACE", "HARDWARE_TRACE", "FULL_TRACE")
+# The ways to put training steps to the Session, and the choice among them.
+PLANS = ("auto", "step", "pipeline", "loop")
 _MOST_SEED = 2**32 - 1
 
 
@@ -48,6 +51,7 @@ def validate(config: ExperimentConfig) -> None:
         *_validate_batch_size(config),
         *_validate_task(config),
         *check_call("optimizer", "optimizers", config.optimizer, trusted=config.trusted_modules),
+        *_validate_plan(config.plan),
         *validate_session(config.session),
         *_validate_tracking(config.tracking),
         *_validate_replacements(config),
@@ -72,6 +76,14 @@ def _validate_trace(trace: TraceConfig) -> Iterator[Problem]:
         hint = did_you_mean(trace.level, TRACE_LEVELS)
         yield expected("trace.level", "a level of RunOptions", trace.level, hint)
     yield from _at_least("trace.top", trace.top, 1)
+
+
+def _validate_plan(plan: PlanConfig) -> Iterator[Problem]:
+    if plan.name not in PLANS:
+        yield expected("plan.name", f"one of {', '.join(PLANS)}", plan.name)
+    yield from _at_least("plan.steps_per_call", plan.steps_per_call, 1)
+    if plan.measurements is not None and not Path(plan.measurements).is_absolute():
+        yield expected("plan.measurements", "an absolute path, or null", plan.measurements)
 
 
 def _share(path: str, value: float | None) -> Iterator[Problem]:

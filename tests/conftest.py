@@ -10,5 +10,6 @@ import_tensorflow(log_level=3)
 
 @pytest.fixture(scope="session")
 def compose():
-    """Composes overrides as the command line does, without tracking."""
-    return lambda *overrides: compose_config(["tracking=off", *overrides])
+    """Composes overrides as the command line does, without tracking and without measuring plans."""
+    fixed = ["tracking=off", "plan.name=step", "plan.measurements=null"]
+    return lambda *overrides: compose_config([*fixed, *overrides])

@@ -59,7 +59,6 @@ def iterate_batches(
         yield examples.take(slice(start, start + batch_size))
 
 
-def shuffle_epoch(examples: Examples, seed: int, epoch: int) -> Examples:
-    """Returns all of `examples` in an order drawn from the seed and the epoch."""
-    order = np.random.default_rng([seed, epoch]).permutation(len(examples))
-    return examples.take(order)
+def order_epoch(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Returns (count,) the rows of an epoch in an order drawn from the seed and the epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(count)

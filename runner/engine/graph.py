@@ -25,27 +25,14 @@ from runner.engine.fetches import (
     name_variables,
     resolve_fetches,
 )
+from runner.engine.kernels import fuse_layers, fuse_optimizer
 from runner.engine.losses import Comparison, Tensors
 from runner.engine.steps import Step, TrainingSteps, trace_training
 from runner.engine.tracing import trace_function
+from runner.engine.variables import VariableValue
 from runner.feeds import FeedValue
 from runner.fetches import flatten_fetches, parse_fetch
 from runner.results import LayerSummary
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """Gives a variable a value, which is fed so that it is no part of the graph.
-
-    Attributes:
-        operation: What assigns.
-        placeholder: What is fed.
-        value: The value.
-    """
-
-    operation: tf.Operation
-    placeholder: tf.Tensor
-    value: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -57,7 +44,8 @@ class ExperimentGraph:
         model: The model; its variables live in `graph`.
         layers: The table of the model's layers.
         initialize: The operation that gives every variable its initial value.
-        assignments: What gives variables the values that came with the model.
+        assignments: The variables that came with values, or are fed them.
+        state: Every variable of a run.
         features: The placeholders of the model's inputs, by name.
         labels: The placeholders of the labels, by name; none where the task does not train.
         predict: Features to the configured fetches.
@@ -72,12 +60,13 @@ class ExperimentGraph:
     model: BuiltModel
     layers: tuple[LayerSummary, ...]
     initialize: tf.Operation
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[VariableValue, ...]
     features: Mapping[str, Placeholder]
     labels: Mapping[str, Placeholder]
     predict: Step
     classify: Step | None
     training: TrainingSteps | None
+    state: tuple[tf.Variable, ...]
     fed: Mapping[str, FeedValue]
     variables: Mapping[str, tf.Variable]
 
@@ -105,6 +94,10 @@ def build_graph(
         objectives = read_compared(config)
         labels = open_labels(config, objectives, features)
         optimizer = _build_optimizer(config, model) if isinstance(task, TrainConfig) else None
+        if config.plan.fused_kernels:
+            fuse_layers(model, unrolls=not tf.config.list_physical_devices("GPU"))
+            if optimizer is not None:
+                fuse_optimizer(optimizer)
         variables = name_variables(model)
         if optimizer is not None:
             variables |= name_optimizer_variables(optimizer)
@@ -123,7 +116,8 @@ def build_graph(
                 features=features,
                 labels=labels,
             )
-        assignments = (*_assign_weights(model), *assign_fed(fed_variables, variables))
+        weights = ((variable.value, value) for variable, value in model.weights)
+        assignments = (*weights, *assign_fed(fed_variables, variables))
         initialize = tf.group(
             tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()
         )
@@ -139,6 +133,7 @@ def build_graph(
         predict=predict,
         classify=classify,
         training=training,
+        state=tuple(graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)),
         fed={name: value for name, value in feeds.items() if name not in fed_variables},
         variables={
             name: variable
@@ -160,28 +155,16 @@ def open_graph(config: ExperimentConfig) -> Iterator[tf.Graph]:
         yield graph
 
 
-def _assign_weights(model: BuiltModel) -> Iterator[Assignment]:
-    for variable, value in model.weights:
-        yield _assign(variable.value, value)
-
-
 def assign_fed(
     values: Mapping[str, FeedValue], variables: Mapping[str, tf.Variable | tf.Tensor]
-) -> Iterator[Assignment]:
-    """Yields what gives the named variables their values."""
+) -> Iterator[VariableValue]:
+    """Yields the named variables with their values."""
     for name, value in values.items():
         path, variable = f"feeds.{name}", variables[name]
         if not isinstance(variable, tf.Variable):
             raise ConfigError([Problem(path, "it is computed; feed what it is made of.")])
         fitted = fit_value(path, value, variable)
-        yield _assign(variable, np.asarray(fitted))
-
-
-def _assign(variable: tf.Variable, value: np.ndarray) -> Assignment:
-    with tf.name_scope("weights"):
-        placeholder = tf.compat.v1.placeholder(variable.dtype, value.shape)
-        operation = variable.assign(placeholder, read_value=False)
-    return Assignment(operation, placeholder, value)
+        yield variable, np.asarray(fitted)
 
 
 def read_compared(config: ExperimentConfig) -> Objectives:

@@ -16,6 +16,7 @@ from runner.engine.graph import assign_fed, open_graph, open_labels, read_compar
 from runner.engine.losses import Comparison
 from runner.engine.protos import build_config_proto
 from runner.engine.tracing import trace_function
+from runner.engine.variables import assign_variables
 from runner.feeds import FeedValue
 
 Arrays = Mapping[str, np.ndarray]
@@ -106,8 +107,7 @@ def probe_step(
     proto = build_config_proto(config.session)
     with closing(tf.compat.v1.Session(graph=graph, config=proto)) as session:
         session.run(initialize)
-        for one in assignments:
-            session.run(one.operation, {one.placeholder: one.value})
+        assign_variables(session, assignments)
         fetched = session.run(fetches, fed)
     return Probe(
         model=model,

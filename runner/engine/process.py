@@ -51,8 +51,7 @@ def _set_eager(config: SessionConfig, gpus: list[Any]) -> Iterator[str]:
     """Sets what Keras does eagerly in accord with the Session, and yields what came too late."""
     threads = tf.config.threading
     intra, inter = config.intra_op_parallelism_threads, config.inter_op_parallelism_threads
-    if not _try(threads.set_intra_op_parallelism_threads, intra or 0):
-        yield "session.intra_op_parallelism_threads"
+    _try(threads.set_intra_op_parallelism_threads, intra or 0)
     _try(threads.set_inter_op_parallelism_threads, max(inter or 0, 0))
     if config.allow_soft_placement is not None:
         tf.config.set_soft_device_placement(config.allow_soft_placement)
@@ -113,7 +112,6 @@ def _find_late(config: SessionConfig) -> Iterator[str]:
     """Yields what differs from what this process's first Session decided."""
     wanted = {
         "tensorflow_log_level": config.tensorflow_log_level,
-        "intra_op_parallelism_threads": config.intra_op_parallelism_threads or 0,
     }
     inter = config.inter_op_parallelism_threads or 0
     if not config.use_per_session_threads and not config.session_inter_op_thread_pool:

@@ -1,7 +1,8 @@
 """Opens the Session and calls steps in it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -19,6 +20,7 @@ from runner.engine.graph import ExperimentGraph
 from runner.engine.protos import build_config_proto
 from runner.engine.steps import Step
 from runner.engine.trace import read_trace
+from runner.engine.variables import VariableValue, assign_variables, read_variables
 from runner.feeds import FeedValue
 from runner.results import TraceResult
 
@@ -29,16 +31,32 @@ _FAILURES = (tf.errors.OpError, RuntimeError, TypeError, ValueError)
 class GraphSession:
     """An open Session on an experiment's graph, its variables initialized."""
 
-    def __init__(self, session: tf.compat.v1.Session, places: Mapping[str, str]) -> None:
-        """Wraps a Session that is open.
+    def __init__(self, graph: ExperimentGraph, config: SessionConfig) -> None:
+        """Opens a Session on `graph` with the devices and threads of `config`.
 
-        Args:
-            session: The Session.
-            places: The place in the configuration of each call of a layer.
+        Raises:
+            ConfigError: If the configured device is not there.
         """
-        self._session = session
-        self._places = places
-        self.devices = list_devices(session)
+        self._graph = graph
+        self._config = config
+        self._places = {call.name: call.path for call in graph.model.calls}
+        self._session = tf.compat.v1.Session(graph=graph.graph, config=build_config_proto(config))
+        self.devices = list_devices(self._session)
+        try:
+            require_device(config.device, self.devices)
+            self._session.run(graph.initialize)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def threads(self) -> int:
+        """How many threads may run within an operation; 0 is one a core."""
+        return self._config.intra_op_parallelism_threads or 0
+
+    def close(self) -> None:
+        """Frees the devices and the variables; what was made of it cannot be called any more."""
+        self._session.close()
 
     def callable(self, step: Step) -> "StepCallable":
         """Returns `step` as a function of arrays; make it once, call it many times."""
@@ -48,6 +66,37 @@ class GraphSession:
         """Returns the values of tensors that depend on no feed, such as variables."""
         values: dict[str, np.ndarray] = self._session.run(dict(tensors))
         return values
+
+    def save(self) -> list[VariableValue]:
+        """Returns the value of every variable of a run."""
+        return list(read_variables(self._session, self._graph.state))
+
+    def load(self, values: Iterable[VariableValue]) -> None:
+        """Gives variables values, such as those that were saved, also of another Session."""
+        assign_variables(self._session, ((variable, value.copy()) for variable, value in values))
+
+    def hold(self, values: Iterable[VariableValue]) -> None:
+        """Gives values to variables that no step changes; their memory is shared if aligned."""
+        assign_variables(self._session, values)
+
+    def fork(self, threads: int) -> "GraphSession":
+        """Returns another Session on the same graph with variables of its own, to be closed.
+
+        Its threads are its own: oneDNN keeps, by thread, kernels that were made for the number of
+        threads at the time, and others would round otherwise.
+
+        Args:
+            threads: How many may run within one of its operations.
+        """
+        config = replace(
+            self._config, intra_op_parallelism_threads=threads, use_per_session_threads=True
+        )
+        return GraphSession(self._graph, config)
+
+    def adopt(self, other: "GraphSession") -> None:
+        """Closes its Session and goes on with that of a fork; make callables anew."""
+        self.close()
+        self._session, self._config = other._session, other._config
 
 
 class StepCallable:
@@ -146,14 +195,8 @@ def open_session(graph: ExperimentGraph, config: SessionConfig) -> Iterator[Grap
         ConfigError: If the configured device is not there.
     """
     # Not `with Session(...)`: that would make the finalized graph the default one in the block.
-    with closing(
-        tf.compat.v1.Session(graph=graph.graph, config=build_config_proto(config))
-    ) as session:
-        opened = GraphSession(session, {call.name: call.path for call in graph.model.calls})
-        require_device(config.device, opened.devices)
-        session.run(graph.initialize)
-        for assignment in graph.assignments:
-            session.run(assignment.operation, {assignment.placeholder: assignment.value})
+    with closing(GraphSession(graph, config)) as opened:
+        opened.load(graph.assignments)
         yield opened
 
 

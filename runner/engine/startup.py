@@ -25,6 +25,8 @@ def import_tensorflow(log_level: int) -> None:
         log_level: 0 prints all, 1 no information, 2 no warnings, 3 nothing; the environment's
             ``TF_CPP_MIN_LOG_LEVEL``, where set, goes before it.
     """
+    # Each Session gets threads of its own, which end with it, rather than those of the first.
+    os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
     level = int(os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level)))
     if level == 0:
         import tensorflow

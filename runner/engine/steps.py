@@ -5,8 +5,10 @@ seeds beside the path to its output, where a Session does not run them. Inside a
 they run: its automatic control dependencies order every assignment before the call returns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,8 +18,9 @@ from models.objectives import BATCH_LOSS, Objectives
 from models.problems import ConfigError, Problem
 from runner.engine.feeds import Placeholder
 from runner.engine.fetches import Fetched
+from runner.engine.generators import same_draws
 from runner.engine.losses import Tensors, build_losses, build_meters
-from runner.engine.tracing import trace_function
+from runner.engine.tracing import trace_concrete, trace_function
 
 IS_FINITE = "is_finite"
 
@@ -49,12 +52,20 @@ class TrainingSteps:
         evaluate: Features and labels in; likewise, in inference and with metrics of its own.
         reset: Forgets what the metrics of both have gathered.
         check: ``is_finite``, whether all trained weights are.
+        features: Those of the feeds of ``train`` that go into the model.
+        labels: Those that are compared with.
+        function: What ``train`` calls: features and labels to its fetches.
+        trace_for_xla: Returns the same, traced so that it computes the same compiled by XLA.
     """
 
     train: Step
     evaluate: Step
     reset: Step
     check: Step
+    features: Mapping[str, Placeholder]
+    labels: Mapping[str, Placeholder]
+    function: Any
+    trace_for_xla: Callable[[], Any]
 
 
 def trace_training(
@@ -112,10 +123,21 @@ def trace_training(
         finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in variables]
         return {IS_FINITE: tf.reduce_all(finite)}
 
+    def trace_for_xla() -> Any:
+        with same_draws():
+            return trace_concrete(train, features, labels)
+
     feeds = {**features, **labels}
+    function = trace_concrete(train, features, labels)
+    with tf.name_scope("train"):
+        fetches = function(features, labels)
     return TrainingSteps(
-        train=Step("train", feeds, trace_function(train, features, labels)),
+        train=Step("train", feeds, fetches),
         evaluate=Step("evaluate", feeds, trace_function(evaluate, features, labels)),
         reset=Step("reset", {}, trace_function(reset)),
         check=Step("check", {}, trace_function(check)),
+        features=features,
+        labels=labels,
+        function=function,
+        trace_for_xla=cache(trace_for_xla),
     )

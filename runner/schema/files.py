@@ -9,6 +9,7 @@ from runner.config import (
     SCHEMAS,
     DataConfig,
     ExperimentConfig,
+    PlanConfig,
     SessionConfig,
     TaskConfig,
     TrackingConfig,
@@ -29,6 +30,7 @@ DEFINITIONS = "definitions"
 _RECORDS = {
     "data": DataConfig,
     "model": ModelConfig,
+    "plan": PlanConfig,
     "session": SessionConfig,
     "task": TaskConfig,
     "tracking": TrackingConfig,

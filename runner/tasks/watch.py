@@ -5,7 +5,6 @@ of NaN and a loss stays finite. Once one is not, the steps since the last snapsh
 which a seed repeats, to find the first that made what is not finite.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -14,7 +13,7 @@ import numpy as np
 
 from models.objectives import BATCH_LOSS
 from runner.config import ExperimentConfig
-from runner.data.examples import Examples, iterate_batches, shuffle_epoch
+from runner.data.examples import Examples, iterate_batches, order_epoch
 from runner.engine.errors import StepError
 from runner.engine.faults import is_finite, locate_fault, summarize_probe
 from runner.engine.graph import ExperimentGraph, build_graph
@@ -73,21 +72,23 @@ class Watch:
         if not self._snapshot.variables or step - self._snapshot.step >= _SNAPSHOT_STEPS:
             self._snapshot = _Snapshot(epoch, step, self._session.read(self._variables))
 
-    def look(self, loss: float, examples: Examples, step: int) -> None:
-        """Looks at the loss of a step, and now and then at the weights.
+    def look(self, losses: np.ndarray, examples: Examples, first_step: int) -> None:
+        """Looks at the losses of steps taken in one go, and now and then at the weights.
 
         Args:
-            loss: The loss of the step's batch.
+            losses: (steps,) the loss of each step's batch.
             examples: All examples to train on.
-            step: The step, counted from 1.
+            first_step: The first of the steps, counted from 1.
 
         Raises:
-            NotFiniteError: If it is not finite.
+            NotFiniteError: If one is not finite.
         """
-        if not math.isfinite(loss):
-            raise self.find_in_training(examples, step)
-        if step % _CHECK_STEPS == 0:
-            self.look_at_weights(examples, step)
+        broken = np.flatnonzero(~np.isfinite(losses))
+        if broken.size:
+            raise self.find_in_training(examples, first_step + int(broken[0]))
+        last = first_step + len(losses) - 1
+        if last // _CHECK_STEPS > (first_step - 1) // _CHECK_STEPS:
+            self.look_at_weights(examples, last)
 
     def look_at_weights(self, examples: Examples, step: int) -> None:
         """Looks at the weights after a step.
@@ -168,7 +169,7 @@ class Watch:
         """Yields the steps since the snapshot, with their batches, up to `last_step`."""
         data, step = self._config.data, self._snapshot.step
         for epoch in count(self._snapshot.epoch):
-            shuffled = shuffle_epoch(examples, self._config.seed, epoch)
+            shuffled = examples.take(order_epoch(len(examples), self._config.seed, epoch))
             for batch in iterate_batches(
                 shuffled, data.batch_size, drop_remainder=data.drop_remainder
             ):

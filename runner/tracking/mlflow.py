@@ -22,9 +22,10 @@ from runner.results import (
     FaultResult,
     FetchResult,
     InspectResult,
+    PlanResult,
     Result,
     SplitResult,
-    StepResult,
+    StepsResult,
     TraceResult,
 )
 from runner.signals import hold_signals
@@ -99,8 +100,10 @@ class MlflowTracker:
     def log_result(self, result: Result) -> None:
         """Logs what a task yielded: metrics at once or soon, the rest as files."""
         match result:
-            case StepResult():
-                self._add_metrics({"step/loss": result.loss}, result.step)
+            case PlanResult():
+                self._log_plan(result)
+            case StepsResult():
+                self._add_steps(result)
             case SplitResult():
                 named = {f"{result.split}/{key}": value for key, value in result.metrics.items()}
                 # A metric of step 0 alone is drawn as a bar a run, which is how tests compare.
@@ -147,9 +150,25 @@ class MlflowTracker:
     def _add_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         now = time.time_ns() // 1_000_000
         self._metrics += [Metric(key, value, now, step) for key, value in metrics.items()]
+        self._flush_if_due()
+
+    def _flush_if_due(self) -> None:
         is_due = time.monotonic() - self._flushed_at > _FLUSH_SECONDS
         if is_due or len(self._metrics) >= _MOST_METRICS:
             self._flush()
+
+    def _add_steps(self, result: StepsResult) -> None:
+        now = time.time_ns() // 1_000_000
+        self._metrics += [
+            Metric("step/loss", loss, now, step)
+            for step, loss in enumerate(result.losses.tolist(), result.first_step)
+        ]
+        self._flush_if_due()
+
+    def _log_plan(self, result: PlanResult) -> None:
+        self.log_tags({"plan": result.plan})
+        named = {f"plan/{_name_metric(plan)}_us": us for plan, us in result.measured.items()}
+        self._add_metrics(named, 0)
 
     @hold_signals()
     def _flush(self) -> None:
@@ -304,6 +323,11 @@ def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> st
         raise ConfigError([Problem("tracking.experiment", message)])
     found: str = experiment.experiment_id
     return found
+
+
+def _name_metric(plan: str) -> str:
+    """Returns a plan's name as a metric's may be: ``loop_1_thread``."""
+    return re.sub(r"\W+", "_", plan)
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -191,7 +191,7 @@ def test_overrides_that_do_not_fit_are_explained(overrides, message):
         (
             "+foo=3",
             "foo: expected a key of the configuration; received 'foo' (str). Choose from seed, "
-            "model, data, task, optimizer, session, tracking, feeds, fetches, trace, debug, "
+            "model, data, task, optimizer, plan, session, tracking, feeds, fetches, trace, debug, "
             "trusted_modules.",
         ),
         (

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from models.problems import Problem
 from runner.console import Reporter, format_bytes, format_count
-from runner.results import FetchResult, LayerSummary, SplitResult, Started, StepResult
+from runner.results import FetchResult, LayerSummary, PlanResult, SplitResult, Started, StepsResult
 from tests.inspected import INSPECTED
 
 LAYERS = (
@@ -16,8 +16,14 @@ LAYERS = (
     LayerSummary("steps", "LSTM", ((None, None, 3),), 1200),
 )
 RESULTS = (
+    PlanResult("loop, 1 thread", {"step": 1204.2, "loop, 1 thread": 933.1}, {}, ()),
     Started(epochs=1, steps_per_epoch=10, examples={"train": 320, "validation": 0, "test": 8}),
-    *(StepResult(1, step, 0.5, {"loss": 0.25, "accuracy": 0.875}) for step in range(1, 11)),
+    StepsResult(
+        epoch=1,
+        first_step=1,
+        losses=np.full(10, 0.5),
+        running={"loss": np.full(10, 0.25), "accuracy": np.full(10, 0.875)},
+    ),
     SplitResult("train", 1, 10, {"loss": 0.125, "accuracy": 0.9375}),
     SplitResult("validation", 1, 10, {"loss": 0.75, "accuracy": 0.625}),
     SplitResult("test", 1, 10, {"loss": 0.03892, "accuracy": 0.98607}),
@@ -45,6 +51,7 @@ def show(*, is_terminal):
 
 
 END = """\
+plan     loop, 1 thread; measured a step: step 1,204 us, loop, 1 thread 933 us
 test     loss 0.03892  accuracy 0.9861
 fetched  outputs (8, 10), loss 0.25, assign (run) of 8 test examples
 time     import 4.1 s  train 2.0 s
@@ -99,7 +106,7 @@ def test_the_bar_is_gone_when_a_run_breaks_off():
 
     def break_off():
         with Reporter(["ui"], console) as reporter:
-            reporter.show_result(RESULTS[0])
+            reporter.show_result(RESULTS[1])
             raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from models.problems import ConfigError
 from runner.data.sources import load_dataset
 from runner.engine.steps import BATCH_LOSS
-from runner.results import SplitResult, Started, StepResult
+from runner.results import SplitResult, Started, StepsResult
 from runner.tasks.train import train
 from runner.validation import validate
 from tests.opening import open_experiment
@@ -98,7 +98,8 @@ def test_batches_that_a_fixed_batch_size_cannot_take_are_dropped(compose_own):
         results = list(train(config, config.task, graph, session, dataset))
     (started,) = [result for result in results if isinstance(result, Started)]
     assert started.examples["train"] == 1258
-    assert len([result for result in results if isinstance(result, StepResult)]) == 12
+    calls = [result for result in results if isinstance(result, StepsResult)]
+    assert sum(len(call.losses) for call in calls) == 12
     splits = [result.split for result in results if isinstance(result, SplitResult)]
     assert splits == ["train", "validation", "test"]
 

@@ -77,8 +77,15 @@ def train_in_session(config, batches):
         (["model=cnn", "~model.layers.drop"], build_eager_cnn, "adam"),
     ],
 )
-def test_training_equals_eager_train_on_batch(compose, overrides, build_eager, optimizer):
-    config = compose(*overrides, f"optimizer={optimizer}")
+@pytest.mark.parametrize(
+    ("kernels", "tolerance"),
+    # Kernels round otherwise, which a hundred steps make more of.
+    [("false", 1e-5), ("true", 1e-2)],
+)
+def test_training_equals_eager_train_on_batch(
+    compose, overrides, build_eager, optimizer, kernels, tolerance
+):
+    config = compose(*overrides, f"optimizer={optimizer}", f"plan.fused_kernels={kernels}")
     batches = digit_batches(config)
 
     losses, initial, final = train_in_session(config, batches)
@@ -94,9 +101,12 @@ def test_training_equals_eager_train_on_batch(compose, overrides, build_eager, o
         eager.reset_metrics()
         eager_losses.append(eager.train_on_batch(x, y))
 
-    np.testing.assert_allclose(losses, eager_losses, rtol=1e-5)
+    np.testing.assert_allclose(losses[:20], eager_losses[:20], rtol=max(1e-5, tolerance / 100))
+    np.testing.assert_allclose(losses, eager_losses, rtol=tolerance)
     for path, eager_weight in zip(final, eager.get_weights(), strict=True):
-        np.testing.assert_allclose(final[path], eager_weight, rtol=1e-5, atol=1e-5, err_msg=path)
+        np.testing.assert_allclose(
+            final[path], eager_weight, rtol=tolerance, atol=tolerance, err_msg=path
+        )
 
 
 VARIANTS = {

@@ -12,7 +12,7 @@ from runner.results import (
     InspectResult,
     SplitResult,
     Started,
-    StepResult,
+    StepsResult,
     TraceResult,
 )
 from runner.tasks.forward import forward
@@ -36,6 +36,10 @@ def of(kind, results):
     return [result for result in results if isinstance(result, kind)]
 
 
+def losses_of(results):
+    return [loss for call in of(StepsResult, results) for loss in call.losses.tolist()]
+
+
 @pytest.fixture(scope="module")
 def trained(run):
     return run(train, "model=mlp", "task.epochs=2", "task.examples=359")
@@ -46,9 +50,11 @@ def test_train_counts_its_steps(trained):
     (started,) = of(Started, results)
     assert (started.epochs, started.steps_per_epoch) == (2, 40)
     assert started.examples == {"train": 1258, "validation": 180, "test": 359}
-    steps = of(StepResult, results)
-    assert [step.step for step in steps] == list(range(1, 81))
-    assert [step.epoch for step in steps] == [1] * 40 + [2] * 40
+    calls = of(StepsResult, results)
+    steps = [step for call in calls for step in range(call.first_step, call.last_step + 1)]
+    assert steps == list(range(1, 81))
+    assert {call.epoch for call in calls if call.last_step <= 40} == {1}
+    assert {call.epoch for call in calls if call.first_step > 40} == {2}
 
 
 def test_train_validates_after_each_epoch_and_tests_at_the_end(trained):
@@ -65,7 +71,7 @@ def test_train_validates_after_each_epoch_and_tests_at_the_end(trained):
 
 def test_an_epochs_loss_is_the_mean_over_its_examples(trained):
     results, _ = trained
-    losses = [step.loss for step in of(StepResult, results) if step.epoch == 1]
+    losses = losses_of(results)[:40]
     sizes = [32] * 39 + [10]
     (train_result, *_) = of(SplitResult, results)
     np.testing.assert_allclose(
@@ -88,16 +94,14 @@ def test_the_traced_step_is_the_configured_one(trained):
     assert trace.name == "train_step_3"
     assert json.loads(trace.chrome_trace)["traceEvents"]
     at = results.index(trace)
-    assert results[at + 1].step == 3
+    assert (results[at + 1].first_step, results[at + 1].last_step) == (3, 3)
 
 
 def test_tracing_changes_nothing(run, trained):
     results, _ = trained
     untraced, _ = run(train, "model=mlp", "task.epochs=2", "trace.steps=null")
     assert of(TraceResult, untraced) == []
-    assert [step.loss for step in of(StepResult, untraced)] == [
-        step.loss for step in of(StepResult, results)
-    ]
+    assert losses_of(untraced) == losses_of(results)
 
 
 def test_the_last_step_of_a_short_run_is_traced(run):
@@ -111,13 +115,13 @@ def test_training_without_validation_examples_yields_none(run):
 
 
 def test_the_same_seed_gives_the_same_run_bit_for_bit_and_another_does_not(run):
-    def losses_of(seed):
+    def train_from(seed):
         results, _ = run(train, f"seed={seed}", "task.epochs=1")
-        return [step.loss for step in of(StepResult, results)]
+        return losses_of(results)
 
-    first = losses_of(3)
-    assert first == losses_of(3)
-    assert first != losses_of(4)
+    first = train_from(3)
+    assert first == train_from(3)
+    assert first != train_from(4)
 
 
 def test_forward_feeds_as_many_examples_as_asked_for_in_one_call(run):

@@ -21,7 +21,7 @@ from runner.results import (
     FetchResult,
     OperationTime,
     SplitResult,
-    StepResult,
+    StepsResult,
     TraceResult,
 )
 from runner.tracking.mlflow import MlflowTracker, name_run, start_run
@@ -95,7 +95,10 @@ def test_tags_say_where_and_with_what_a_run_was_made(store, context):
 
 
 def test_metrics_keep_every_step(store, context):
-    results = [StepResult(1, step, 1 / step, {"loss": 1.0}) for step in range(1, 2501)]
+    losses = 1 / np.arange(1, 2501)
+    results = [
+        StepsResult(1, first, losses[first - 1 : first + 499], {}) for first in range(1, 2501, 500)
+    ]
     epoch = SplitResult("validation", 1, 2500, {"loss": 0.5, "accuracy": 0.75})
     client, run = run_with(store, context, *results, epoch)
     history = client.get_metric_history(run.info.run_id, "step/loss")
@@ -300,7 +303,7 @@ def test_a_traced_step_is_a_timeline_tables_a_chart_and_metrics(store, context):
     ],
 )
 def test_the_status_is_as_the_run_ended(store, context, error, status):
-    step = StepResult(1, 1, 0.5, {"loss": 0.5})
+    step = StepsResult(1, 1, np.array([0.5]), {})
     _, run = run_with(store, context, step, error=error)
     assert run.info.status == status
     assert run.info.end_time is not None
