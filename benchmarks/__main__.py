@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import forward, job, memory, starting, tracking, training
+from benchmarks.load import watch_load
 from benchmarks.work import MODELS
 
 _PROCESS_ROUNDS = 3
@@ -92,16 +93,17 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS)
     parser.add_argument("--batch-sizes", nargs="+", type=int)
     parser.add_argument("--rounds", type=int, help="how often each side takes its turn")
-    parser.add_argument("--chart", type=Path, help="the file to draw training and forward into")
+    parser.add_argument("--chart", type=Path, help="the .png to draw training and forward into")
     asked = parser.parse_args()
     unknown = [one for one in asked.questions if one not in QUESTIONS]
     if unknown:
         parser.error(f"unknown question {unknown[0]!r}; expected of {', '.join(QUESTIONS)}")
     answers = Answers(asked.models, asked.batch_sizes, asked.rounds)
     for question in asked.questions or QUESTIONS:
-        for line in QUESTIONS[question](answers):
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.write("\n")
+        with watch_load() as load:
+            for line in QUESTIONS[question](answers):
+                sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{load.describe()}\n\n")
         sys.stdout.flush()
     if asked.chart:
         from benchmarks.chart import draw_chart

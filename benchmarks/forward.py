@@ -67,7 +67,7 @@ def format_forward(forwards: Sequence[Forward], rounds: int) -> Iterator[str]:
         task = forward.task
         for one in forward.measured:
             yield (
-                f"{task.model:12}{task.batch_size:6}  {one.name:32}{one.microseconds:10.1f}"
+                f"{task.model:12}{task.batch_size:6}  {one.label:32}{one.microseconds:10.1f}"
                 f"{task.batch_size * 1e6 / one.microseconds:12.0f}  {describe_ratio(one.ratios)}"
             )
         for name, skipped in forward.skipped.items():

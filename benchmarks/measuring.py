@@ -24,13 +24,20 @@ class Measured:
 
     Attributes:
         name: The peer.
+        note: How it goes about its work; "" for nothing to say.
         seconds: The time of a step or a call in each round.
         ratios: The time divided by Feedfetch's in the same round.
     """
 
     name: str
+    note: str
     seconds: Sequence[float]
     ratios: Sequence[float]
+
+    @property
+    def label(self) -> str:
+        """The name with the note."""
+        return f"{self.name}: {self.note}" if self.note else self.name
 
     @property
     def microseconds(self) -> float:
@@ -50,10 +57,12 @@ class Opened:
     Attributes:
         worker: The process that it runs in.
         name: Its name there.
+        note: How it goes about its work; "" for nothing to say.
     """
 
     worker: Worker
     name: str
+    note: str = ""
 
 
 def open_peers(
@@ -63,11 +72,11 @@ def open_peers(
     opened: dict[str, Opened] = {}
     skipped: dict[str, Skipped] = {}
     for worker in workers:
-        for name, reason in worker.open(function, *arguments).items():
-            if reason is None:
-                opened[name] = Opened(worker, name)
+        for name, answer in worker.open(function, *arguments).items():
+            if isinstance(answer, Skipped):
+                skipped[name] = answer
             else:
-                skipped[name] = reason
+                opened[name] = Opened(worker, name, answer)
     return opened, skipped
 
 
@@ -76,7 +85,7 @@ def take_turns(
 ) -> list[Measured]:
     """Returns the times of all peers over some rounds.
 
-    A peer whose turn takes many seconds has no second one.
+    A peer both of whose first turns take many seconds has no third one.
 
     Args:
         peers: The peers, Feedfetch's among them, each warmed up.
@@ -84,19 +93,30 @@ def take_turns(
         repeats: How often each repeats its work in a turn.
         steps: The steps or calls that the work is made of.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in peers}
-    left = list(peers)
+    turns: dict[str, list[float]] = {name: [] for name in peers}
+    order = list(peers)
     for _ in range(rounds):
-        for name in left:
-            turn = peers[name].worker.run(name, repeats[name])
-            seconds[name].append(turn.seconds / repeats[name] / steps)
-            if turn.seconds > _LONG_SECONDS and name != OURS:
-                left = [one for one in left if one != name]
-        left.reverse()
+        for name in order:
+            if name == OURS or not _is_long(turns[name]):
+                turns[name].append(peers[name].worker.run(name, repeats[name]).seconds)
+        order.reverse()
+    seconds = {
+        name: [one / repeats[name] / steps for one in times] for name, times in turns.items()
+    }
     return [
-        Measured(name, times, [one / our for one, our in zip(times, seconds[OURS], strict=False)])
+        Measured(
+            name,
+            peers[name].note,
+            times,
+            [one / our for one, our in zip(times, seconds[OURS], strict=False)],
+        )
         for name, times in seconds.items()
     ]
+
+
+def _is_long(turns: Sequence[float]) -> bool:
+    """Whether a peer had two turns, both of them long; one alone may have been disturbed."""
+    return len(turns) > 1 and min(turns) > _LONG_SECONDS
 
 
 def describe_ratio(ratios: Sequence[float]) -> str:

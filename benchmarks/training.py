@@ -117,7 +117,7 @@ def format_training(trainings: Sequence[Training], rounds: int) -> Iterator[str]
         task = training.task
         for one in training.measured:
             yield (
-                f"{task.model:12}{task.batch_size:6}  {one.name:32}{one.microseconds:10.0f}"
+                f"{task.model:12}{task.batch_size:6}  {one.label:32}{one.microseconds:10.0f}"
                 f"{1e6 / one.microseconds:10.0f}  {describe_ratio(one.ratios)}"
             )
         for name, skipped in training.skipped.items():

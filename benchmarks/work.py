@@ -57,6 +57,7 @@ class Work:
     Attributes:
         task: The task.
         weights: The initial weights by Keras's path, such as ``conv1/kernel``.
+        rows: (steps, batch) integers, the examples of each batch in the train split.
         images: (steps, batch, rows, columns, channels) float32.
         digits: (steps, batch) int64.
         logits: (batch, classes) float32, what the initial model makes of the first batch.
@@ -64,6 +65,7 @@ class Work:
 
     task: Task
     weights: Mapping[str, np.ndarray]
+    rows: np.ndarray
     images: np.ndarray
     digits: np.ndarray
     logits: np.ndarray
@@ -79,7 +81,16 @@ class Skipped:
 Round = Callable[[], np.ndarray]
 """Does a round of the work and returns its losses, or its outputs, to be compared."""
 
-Peers = Mapping[str, Round | Skipped]
+
+@dataclass(frozen=True)
+class Noted:
+    """A peer and how it goes about its work."""
+
+    do_round: Round
+    note: str
+
+
+Peers = Mapping[str, Round | Noted | Skipped]
 
 
 def check_logits(name: str, logits: np.ndarray, work: Work) -> None:

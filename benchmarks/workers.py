@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.work import Skipped
+from benchmarks.work import Noted, Skipped
 
 _END_SECONDS = 10.0
 
@@ -51,7 +51,7 @@ class Worker:
         self._process.start()
         theirs.close()
 
-    def open(self, function: str, *arguments: Any) -> Mapping[str, Skipped | None]:
+    def open(self, function: str, *arguments: Any) -> Mapping[str, Skipped | str]:
         """Closes the peers that are open, opens others, and returns their names.
 
         Args:
@@ -59,12 +59,12 @@ class Worker:
             *arguments: What it takes.
 
         Returns:
-            None, or why it is skipped, by name.
+            Why it is skipped, or a note, "" for none, by name.
 
         Raises:
             WorkerError: If it raises.
         """
-        peers: Mapping[str, Skipped | None] = self._ask("open", function, arguments)
+        peers: Mapping[str, Skipped | str] = self._ask("open", function, arguments)
         return peers
 
     def call(self, function: str, *arguments: Any) -> Any:
@@ -138,14 +138,16 @@ class _Desk(ExitStack):
         self._name = f"benchmarks.peers.{module}"
         self._peers: dict[str, Any] = {}
 
-    def open(self, function: str, arguments: tuple[Any, ...]) -> dict[str, Skipped | None]:
+    def open(self, function: str, arguments: tuple[Any, ...]) -> dict[str, Skipped | str]:
         self._peers = {}
         self.close()
-        opened = self.call(function, arguments)
-        self._peers = dict(self.enter_context(opened))
-        return {
-            name: peer if isinstance(peer, Skipped) else None for name, peer in self._peers.items()
-        }
+        opened = self.enter_context(self.call(function, arguments))
+        answer: dict[str, Skipped | str] = {}
+        for name, peer in opened.items():
+            self._peers[name] = peer.do_round if isinstance(peer, Noted) else peer
+            noted = peer.note if isinstance(peer, Noted) else ""
+            answer[name] = peer if isinstance(peer, Skipped) else noted
+        return answer
 
     def call(self, function: str, arguments: tuple[Any, ...]) -> Any:
         return getattr(import_module(self._name), function)(*arguments)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from benchmarks.work import Peers, Task, Work
+from benchmarks.work import Noted, Peers, Task, Work
 from runner.composition import compose_config
 from runner.engine.startup import import_tensorflow
 
@@ -13,8 +13,13 @@ import_tensorflow(log_level=3)
 
 from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
+from runner.engine.planning import choose_plan
+from runner.engine.plans import TrainingPlans
 from runner.engine.session import open_session
 from runner.engine.steps import BATCH_LOSS
+
+# Of a run long enough for each plan to be worth measuring.
+_STEPS_OF_A_RUN = 100_000
 
 
 def create_work(task: Task) -> Work:
@@ -29,6 +34,7 @@ def create_work(task: Task) -> Work:
         return Work(
             task=task,
             weights=session.read(weights),
+            rows=rows,
             images=images,
             digits=digits,
             logits=session.callable(graph.predict)({"image": images[0]})["outputs"],
@@ -37,22 +43,23 @@ def create_work(task: Task) -> Work:
 
 @contextmanager
 def open_training(work: Work) -> Iterator[Peers]:
-    """Yields a step a call of the Session; it draws the weights of `work` from the same seed."""
-    config = compose_config(work.task.overrides)
+    """Yields the plan that a long run takes; it draws the weights of `work` from the same seed."""
+    config = compose_config([*work.task.overrides, "plan.measurements=null"])
+    examples = load_dataset(config.data, config.model.inputs, config.seed).train
     graph = build_graph(config)
     if graph.training is None:
         raise ValueError("the configuration does not train")
     with open_session(graph, config.session) as session:
-        step = session.callable(graph.training.train)
-
-        def train() -> np.ndarray:
-            losses = [
-                step({"image": images, "digit": digits})[BATCH_LOSS]
-                for images, digits in zip(work.images, work.digits, strict=True)
-            ]
-            return np.array(losses)
-
-        yield {"feedfetch": train}
+        plans = TrainingPlans(
+            graph,
+            graph.training,
+            {**examples.features, **examples.labels},
+            config.data.batch_size,
+            config.session.device,
+        )
+        plan, chosen = choose_plan(config, session, plans, _STEPS_OF_A_RUN)
+        rows = work.rows.reshape(-1)
+        yield {"feedfetch": Noted(lambda: plan.take(rows)[BATCH_LOSS], chosen.plan)}
 
 
 @contextmanager

@@ -1,8 +1,11 @@
+import subprocess
 import sys
+import time
 
 import pytest
 
 from benchmarks import training
+from benchmarks.load import watch_load
 from benchmarks.processes import run_process
 from benchmarks.workers import Worker, WorkerError, open_workers
 
@@ -22,6 +25,19 @@ def test_a_process_that_fails_is_an_error_with_what_it_wrote():
     code = "print('half'); raise ValueError('it broke')"
     with pytest.raises(RuntimeError, match=r"failed:\nhalf(?s:.)*ValueError: it broke"):
         run_process([sys.executable, "-c", code])
+
+
+def test_the_load_of_others_is_not_that_of_what_was_measured():
+    code = "import time; end = time.time() + 1\nwhile time.time() < end: pass"
+    with watch_load() as load:
+        other = subprocess.Popen([sys.executable, "-c", code])
+        own = subprocess.run([sys.executable, "-c", code], check=True)
+        time.sleep(0.5)
+    other.wait()
+    assert own.returncode == 0
+    # About one core for a second of one and a half; others may be at work besides.
+    assert load.cores > 0.3
+    assert f"used {load.cores:.2f} of" in load.describe()
 
 
 def test_a_worker_that_fails_is_an_error_with_its_traceback():
