@@ -83,15 +83,24 @@ class TaskConfig:
 
     Attributes:
         name: What runs of the task are labelled with.
-        examples: How many examples the configured fetches are computed and logged for.
     """
 
     name: str = MISSING
+
+
+@dataclass
+class ExamplesTaskConfig(TaskConfig):
+    """A task that takes some examples at once.
+
+    Attributes:
+        examples: How many examples the configured fetches are computed and logged for.
+    """
+
     examples: int = MISSING
 
 
 @dataclass
-class TrainConfig(TaskConfig):
+class TrainConfig(ExamplesTaskConfig):
     """Train, evaluate on held-out data, fetch outputs for held-out examples.
 
     Attributes:
@@ -102,7 +111,7 @@ class TrainConfig(TaskConfig):
 
 
 @dataclass
-class ForwardConfig(TaskConfig):
+class ForwardConfig(ExamplesTaskConfig):
     """Feed a batch, fetch, log.
 
     Attributes:
@@ -116,7 +125,7 @@ class ForwardConfig(TaskConfig):
 
 
 @dataclass
-class InspectConfig(TaskConfig):
+class InspectConfig(ExamplesTaskConfig):
     """Say what the model is made of and what it costs; nothing is run.
 
     ``examples`` is the batch size that operations and memory are counted at.
@@ -244,6 +253,19 @@ class DebugConfig:
 
 
 @dataclass
+class BenchmarkConfig(TaskConfig):
+    """Time how long the model takes to answer batches of random examples; nothing is trained.
+
+    Attributes:
+        batch_sizes: Examples in a batch, each timed.
+        seconds: How long calls of each size are made.
+    """
+
+    batch_sizes: list[int] = field(default_factory=list)
+    seconds: float = MISSING
+
+
+@dataclass
 class PlanConfig:
     """How training steps are put to the Session; the losses and weights are the same in each way.
 
@@ -312,6 +334,11 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "digits": DigitsDataConfig,
         "random": RandomDataConfig,
     },
-    "task": {"train": TrainConfig, "forward": ForwardConfig, "inspect": InspectConfig},
+    "task": {
+        "train": TrainConfig,
+        "forward": ForwardConfig,
+        "inspect": InspectConfig,
+        "benchmark": BenchmarkConfig,
+    },
     "tracking": {"sqlite": SqliteTrackingConfig, "off": OffTrackingConfig},
 }

@@ -14,6 +14,7 @@ from models.problems import Problem
 from models.shapes import format_shape
 from runner.results import (
     OTHER_LAYER,
+    BenchmarkResult,
     FetchResult,
     InspectResult,
     LayerCost,
@@ -90,6 +91,8 @@ class Reporter:
                     self._ends.append(f"test     {metrics}")
             case InspectResult():
                 self._show_costs(result)
+            case BenchmarkResult():
+                self._ends += _describe_latencies(result)
             case TraceResult():
                 self._ends.append(f"trace    {_describe_trace(result)}")
             case FetchResult():
@@ -265,6 +268,13 @@ def _describe_totals(result: InspectResult) -> Iterator[str]:
     if totals.unknown:
         counts = ", ".join(f"{count} {name}" for name, count in sorted(totals.unknown.items()))
         yield f"unknown  {counts}: + marks sums without them"
+
+
+def _describe_latencies(result: BenchmarkResult) -> Iterator[str]:
+    yield "batch          p50          p90          p99   examples/s  answered by"
+    for each in result.latencies:
+        times = "".join(f"{each.percentile(percent):10,.1f} us" for percent in (50, 90, 99))
+        yield f"{each.batch_size:5d}{times}{each.examples_per_second:13,.0f}  {each.plan}"
 
 
 def format_count(count: int) -> str:

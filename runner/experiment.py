@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.clock import PhaseClock
 from runner.config import (
+    BenchmarkConfig,
     ExperimentConfig,
     ForwardConfig,
     InspectConfig,
@@ -24,6 +25,7 @@ from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
 from runner.results import ClassifyResult, FaultResult, FetchResult, Result, SplitResult
 from runner.signals import hold_signals
+from runner.tasks.benchmark import benchmark
 from runner.tasks.forward import forward
 from runner.tasks.inspect import inspect
 from runner.tasks.train import train
@@ -52,8 +54,8 @@ def run_experiment(
         StepError: If a step fails in the Session, or a value is not finite; the run is logged as
             FAILED.
     """
-    if isinstance(config.task, InspectConfig):
-        _inspect_experiment(config, config.task, context, reporter, clock)
+    if isinstance(config.task, InspectConfig | BenchmarkConfig):
+        _look_at_model(config, config.task, context, reporter, clock)
         return
     with ExitStack() as stack:
         with clock.phase("session"):
@@ -80,16 +82,23 @@ def run_experiment(
     reporter.show_end(tracker.run_id, clock.seconds)
 
 
-def _inspect_experiment(
+def _look_at_model(
     config: ExperimentConfig,
-    task: InspectConfig,
+    task: InspectConfig | BenchmarkConfig,
     context: RunContext,
     reporter: Reporter,
     clock: PhaseClock,
 ) -> None:
-    """Builds the model without data and without a Session, and tells what it is made of."""
-    with clock.phase("build"):
-        results = list(inspect(config, task))
+    """Tells of a model what takes no data: what it is made of, or how fast it answers."""
+    results: list[Result] = []
+    if isinstance(task, InspectConfig):
+        with clock.phase("build"):
+            results += inspect(config, task)
+    else:
+        with clock.phase("session"):
+            reporter.show_warnings(open_process(config.session))
+        with clock.phase("benchmark"):
+            results += benchmark(config, task)
     with ExitStack() as stack:
         with clock.phase("log"), hold_signals():
             tracker = stack.enter_context(closing(_open_tracker(config, context)))

@@ -359,6 +359,48 @@ class InspectResult:
 
 
 @dataclass(frozen=True)
+class WeightsResult:
+    """What training made.
+
+    Attributes:
+        arrays: The model's weights, statistics and seeds by name, such as ``conv1.kernel``.
+    """
+
+    arrays: Arrays
+
+
+@dataclass(frozen=True)
+class BatchLatency:
+    """How long a model took to answer batches of one size.
+
+    Attributes:
+        batch_size: Examples in a batch.
+        plan: How they were answered.
+        microseconds: (calls,) the time of each call.
+    """
+
+    batch_size: int
+    plan: str
+    microseconds: np.ndarray
+
+    @property
+    def examples_per_second(self) -> float:
+        """Over all calls."""
+        return float(self.batch_size / self.microseconds.mean() * 1e6)
+
+    def percentile(self, percent: float) -> float:
+        """Returns the microseconds that `percent` of the calls took at the most."""
+        return float(np.percentile(self.microseconds, percent))
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """How long a model took to answer, over sizes of batches."""
+
+    latencies: tuple[BatchLatency, ...]
+
+
+@dataclass(frozen=True)
 class DrawingResult:
     """A picture.
 
@@ -381,5 +423,7 @@ Result = (
     | TraceResult
     | InspectResult
     | DrawingResult
+    | WeightsResult
+    | BenchmarkResult
     | FaultResult
 )

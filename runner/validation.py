@@ -12,7 +12,9 @@ from models.validation import validate_model, validate_tensors
 from models.wiring import Wiring, parse_reference, read_wiring
 from runner.config import (
     SCHEMAS,
+    BenchmarkConfig,
     DataConfig,
+    ExamplesTaskConfig,
     ExperimentConfig,
     ForwardConfig,
     InspectConfig,
@@ -119,9 +121,10 @@ def _validate_feeds(config: ExperimentConfig) -> Iterator[Problem]:
     data = config.data
     if isinstance(config.task, InspectConfig):
         return  # no data is read
+    draws = isinstance(data, RandomDataConfig) or isinstance(config.task, BenchmarkConfig)
     for name, tensor in config.model.inputs.items():
         path = f"model.inputs.{name}"
-        if isinstance(data, RandomDataConfig):
+        if draws:
             yield from _validate_random(path, tensor)
         elif name not in data.features:
             features = list(data.features)
@@ -143,7 +146,7 @@ def _validate_batch_size(config: ExperimentConfig) -> Iterator[Problem]:
         if size is None:
             continue
         place = f"model.inputs.{name}.batch_size"
-        if task.examples != size:
+        if isinstance(task, ExamplesTaskConfig) and task.examples != size:
             yield expected("task.examples", f"{size}, as {place} is", task.examples)
         if isinstance(task, TrainConfig):
             if data.batch_size != size:
@@ -188,7 +191,10 @@ def _loses(given: str, wanted: str) -> bool:
 def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
     task = config.task
     yield from _validate_schema("task", task, TaskConfig)
-    yield from _at_least("task.examples", task.examples, 1)
+    if isinstance(task, ExamplesTaskConfig):
+        yield from _at_least("task.examples", task.examples, 1)
+    if isinstance(task, BenchmarkConfig):
+        yield from _validate_benchmark(config, task)
     if isinstance(task, TrainConfig):
         yield from _at_least("task.epochs", task.epochs, 1)
         features = list(dict.fromkeys([*config.model.inputs, *config.data.features]))
@@ -205,6 +211,21 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
 def _may_add_loss(config: ExperimentConfig) -> bool:
     """Returns whether a layer is of a class whose code is not known here."""
     return any({"class", "file"} & set(call.spec) for call in read_wiring(config.model).calls)
+
+
+def _validate_benchmark(config: ExperimentConfig, task: BenchmarkConfig) -> Iterator[Problem]:
+    if not task.batch_sizes:
+        yield expected("task.batch_sizes", "some sizes", list(task.batch_sizes))
+    for index, size in enumerate(task.batch_sizes):
+        yield from _at_least(f"task.batch_sizes[{index}]", size, 1)
+    yield from _at_least("task.seconds", task.seconds, 0)
+    for name, tensor in config.model.inputs.items():
+        if tensor.sparse:
+            hint = "The forward service takes no sparse input."
+            yield expected(f"model.inputs.{name}.sparse", "false", True, hint)
+        if tensor.batch_size is not None and list(task.batch_sizes) != [tensor.batch_size]:
+            what = f"[{tensor.batch_size}], as model.inputs.{name}.batch_size is"
+            yield expected("task.batch_sizes", what, list(task.batch_sizes))
 
 
 def _validate_mask(config: ExperimentConfig, mask: list[bool]) -> Iterator[Problem]:

@@ -59,3 +59,12 @@ def test_the_presets_of_the_session_are_all_listed():
     text = (PROJECT / "docs" / "session.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(\w+)`.* \|$", text.split("## Options")[0], re.MULTILINE)
     assert sorted(listed) == sorted(file.stem for file in (CONF / "session").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", ["docs/serving.md"])
+def test_the_python_of_a_page_runs(file):
+    text = (PROJECT / file).read_text(encoding="utf-8")
+    snippets = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert snippets
+    for snippet in snippets:
+        exec(snippet, {})

@@ -53,7 +53,8 @@ class ExperimentGraph:
             is, or layers behave as in training.
         training: The steps of training and evaluation; None where the task does not train.
         fed: The values that are fed to ``predict`` in place of the data's, by name.
-        variables: Weights, statistics, seeds and the optimizer's variables by name.
+        weights: Weights, statistics and seeds by name.
+        variables: These and the optimizer's variables by name.
     """
 
     graph: tf.Graph
@@ -68,6 +69,7 @@ class ExperimentGraph:
     training: TrainingSteps | None
     state: tuple[tf.Variable, ...]
     fed: Mapping[str, FeedValue]
+    weights: Mapping[str, tf.Variable]
     variables: Mapping[str, tf.Variable]
 
 
@@ -135,12 +137,13 @@ def build_graph(
         training=training,
         state=tuple(graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)),
         fed={name: value for name, value in feeds.items() if name not in fed_variables},
-        variables={
-            name: variable
-            for name, variable in variables.items()
-            if isinstance(variable, tf.Variable)
-        },
+        weights=_only_variables(name_variables(model)),
+        variables=_only_variables(variables),
     )
+
+
+def _only_variables(named: Mapping[str, tf.Variable | tf.Tensor]) -> dict[str, tf.Variable]:
+    return {name: value for name, value in named.items() if isinstance(value, tf.Variable)}
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from runner.engine.planning import choose_plan
 from runner.engine.plans import Plan, TrainingPlans
 from runner.engine.session import GraphSession
 from runner.engine.steps import TrainingSteps
-from runner.results import Metrics, Result, SplitResult, Started, StepsResult
+from runner.results import Metrics, Result, SplitResult, Started, StepsResult, WeightsResult
 from runner.tasks.classify import classify_examples
 from runner.tasks.forward import fetch_examples
 from runner.tasks.watch import Watch
@@ -59,6 +59,7 @@ def train(
     trainer = _Trainer(session, graph.training, config, plan, schedule, dataset.train, watch)
     yield from trainer.fit(dataset, task.epochs)
     yield from trainer.evaluate("test", dataset.test, task.epochs)
+    yield WeightsResult(session.read(graph.weights))
     shown = dataset.test.take(slice(task.examples))
     yield from fetch_examples(config, graph, session, shown, split="test")
     yield from classify_examples(config, graph, session, dataset.test, split="test")

@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig, SqliteTrackingConfig
 from runner.results import (
+    BenchmarkResult,
     ClassifyResult,
     DrawingResult,
     FaultResult,
@@ -27,14 +29,17 @@ from runner.results import (
     SplitResult,
     StepsResult,
     TraceResult,
+    WeightsResult,
 )
 from runner.signals import hold_signals
 from runner.tracking.confusion import format_confusion, format_mistakes
 from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
 from runner.tracking.faults import format_statistics, save_fault
+from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
 from runner.tracking.pictures.plan import name_file, plan_pictures
+from runner.tracking.runs import WEIGHTS
 from runner.tracking.store import store_lock, store_uri
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
 from runner.tracking.traces import format_layers, format_operations, format_types
@@ -56,6 +61,7 @@ for name in ("mlflow", "alembic"):
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
 _GROUPS = ("model", "data", "task", "optimizer", "session", "tracking", "experiment")
+_PICTURES: dict[type, str] = {TraceResult: "trace", BenchmarkResult: "benchmark"}
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
 _FLUSH_SECONDS = 5.0
@@ -117,6 +123,11 @@ class MlflowTracker:
                 self._log_pictures(result)
             case InspectResult():
                 self._log_costs(result)
+            case BenchmarkResult():
+                self._log_latencies(result)
+                self._log_pictures(result)
+            case WeightsResult():
+                self._log_weights(result)
             case DrawingResult():
                 self._log_text(f"inspect/{result.name}.svg", result.svg)
             case FaultResult():
@@ -194,6 +205,24 @@ class MlflowTracker:
         self._log_text("inspect/layers.csv", format_costs_csv(result))
         self._log_text("inspect/layers.json", format_costs_json(result))
 
+    def _log_latencies(self, result: BenchmarkResult) -> None:
+        for each in result.latencies:
+            # Over the sizes of batches, as MLflow draws a metric over steps.
+            named = {f"benchmark/{key}": value for key, value in summarize_latency(each).items()}
+            self._add_metrics(named, each.batch_size)
+        self._log_text("benchmark/latencies.csv", format_latencies(result))
+
+    @hold_signals()
+    def _log_weights(self, result: WeightsResult) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / Path(WEIGHTS).name
+            # The name of a weight may be that of an argument of savez.
+            with zipfile.ZipFile(file, "w") as archive:
+                for name, array in result.arrays.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                        np.lib.format.write_array(entry, array, allow_pickle=False)
+            self._client.log_artifact(self._run_id, str(file), str(Path(WEIGHTS).parent))
+
     @hold_signals()
     def _log_fetches(self, result: FetchResult) -> None:
         arrays = {
@@ -232,7 +261,9 @@ class MlflowTracker:
         peaks = {f"{path}/{name}_peak_bytes": peak for name, peak in result.peak_bytes.items()}
         self._add_metrics({**peaks, f"{path}/milliseconds": result.microseconds / 1000}, 0)
 
-    def _log_pictures(self, result: FetchResult | ClassifyResult | TraceResult) -> None:
+    def _log_pictures(
+        self, result: FetchResult | ClassifyResult | TraceResult | BenchmarkResult
+    ) -> None:
         planned = list(plan_pictures(result))
         pictures = planned[: self._pictures]
         left_out = len(planned) - len(pictures)
@@ -251,7 +282,7 @@ class MlflowTracker:
             for file, content in draw_pictures(result, pictures):
                 (Path(folder) / file).write_bytes(content)
             with hold_signals():
-                place = "trace" if isinstance(result, TraceResult) else "fetches"
+                place = _PICTURES.get(type(result), "fetches")
                 self._client.log_artifacts(self._run_id, folder, place)
 
 

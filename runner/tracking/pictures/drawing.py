@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import matplotlib as mpl
 import numpy as np
 
-from runner.results import ClassifyResult, FetchResult, TraceResult
+from runner.results import BenchmarkResult, ClassifyResult, FetchResult, TraceResult
 from runner.tracking.pictures.confusion import draw_confusion
 from runner.tracking.pictures.histogram import draw_histogram
 from runner.tracking.pictures.images import draw_images
 from runner.tracking.pictures.kinds import as_numbers, find_images
+from runner.tracking.pictures.latencies import draw_latencies
 from runner.tracking.pictures.maps import draw_maps
 from runner.tracking.pictures.mistakes import draw_mistakes
 from runner.tracking.pictures.plan import Picture
@@ -34,7 +35,8 @@ _UNDRAWABLE = (
 
 
 def draw_pictures(
-    result: FetchResult | ClassifyResult | TraceResult, pictures: Iterable[Picture]
+    result: FetchResult | ClassifyResult | TraceResult | BenchmarkResult,
+    pictures: Iterable[Picture],
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the name and the content of the PNG file of each picture that can be drawn.
 
@@ -57,7 +59,11 @@ def draw_pictures(
                     yield picture.file, content
 
 
-def _draw(result: FetchResult | ClassifyResult | TraceResult, picture: Picture) -> bytes:
+def _draw(
+    result: FetchResult | ClassifyResult | TraceResult | BenchmarkResult, picture: Picture
+) -> bytes:
+    if isinstance(result, BenchmarkResult):
+        return draw_latencies(result)
     if isinstance(result, TraceResult):
         return draw_times(result)
     if isinstance(result, ClassifyResult):

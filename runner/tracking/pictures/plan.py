@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.results import ClassifyResult, FetchResult, TraceResult
+from runner.results import BenchmarkResult, ClassifyResult, FetchResult, TraceResult
 from runner.tracking.pictures.kinds import Kind, choose_kinds, find_images
 
 _MOST_LETTERS = 120
@@ -22,7 +22,7 @@ class Picture:
     """
 
     name: str
-    kind: Kind | Literal["confusion", "mistakes", "layers"]
+    kind: Kind | Literal["confusion", "mistakes", "layers", "latencies"]
 
     @property
     def file(self) -> str:
@@ -30,9 +30,13 @@ class Picture:
         return f"{name_file(self.name)}.{self.kind}.png"
 
 
-def plan_pictures(result: FetchResult | ClassifyResult | TraceResult) -> Iterator[Picture]:
+def plan_pictures(
+    result: FetchResult | ClassifyResult | TraceResult | BenchmarkResult,
+) -> Iterator[Picture]:
     """Yields the pictures that `result` is worth."""
-    if isinstance(result, TraceResult):
+    if isinstance(result, BenchmarkResult):
+        yield Picture("benchmark", "latencies")
+    elif isinstance(result, TraceResult):
         if result.operations:
             yield Picture(result.name, "layers")
     elif isinstance(result, FetchResult):
