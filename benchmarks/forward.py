@@ -62,16 +62,16 @@ def format_forward(forwards: Sequence[Forward], rounds: int) -> Iterator[str]:
         f"forward: microseconds a call, median of {rounds} rounds; its ratio to Feedfetch, "
         "median [least to most]"
     )
-    yield f"{'model':12}{'batch':>6}  {'side':32}{'us a call':>10}{'images/s':>12}  ratio"
+    yield f"{'model':12}{'batch':>6}  {'side':44}{'us a call':>10}{'images/s':>12}  ratio"
     for forward in forwards:
         task = forward.task
         for one in forward.measured:
             yield (
-                f"{task.model:12}{task.batch_size:6}  {one.label:32}{one.microseconds:10.1f}"
+                f"{task.model:12}{task.batch_size:6}  {one.label:44}{one.microseconds:10.1f}"
                 f"{task.batch_size * 1e6 / one.microseconds:12.0f}  {describe_ratio(one.ratios)}"
             )
         for name, skipped in forward.skipped.items():
-            yield f"{task.model:12}{task.batch_size:6}  {name:32}left out: {skipped.reason}"
+            yield f"{task.model:12}{task.batch_size:6}  {name:44}left out: {skipped.reason}"
 
 
 def _count_calls(name: str, peer: Opened, work: Work) -> int:

@@ -112,16 +112,16 @@ def format_training(trainings: Sequence[Training], rounds: int) -> Iterator[str]
         f"training: microseconds a step, median of {rounds} rounds; its ratio to Feedfetch, "
         f"median [least to most]"
     )
-    yield f"{'model':12}{'batch':>6}  {'side':32}{'us a step':>10}{'steps/s':>10}  ratio"
+    yield f"{'model':12}{'batch':>6}  {'side':44}{'us a step':>10}{'steps/s':>10}  ratio"
     for training in trainings:
         task = training.task
         for one in training.measured:
             yield (
-                f"{task.model:12}{task.batch_size:6}  {one.label:32}{one.microseconds:10.0f}"
+                f"{task.model:12}{task.batch_size:6}  {one.label:44}{one.microseconds:10.0f}"
                 f"{1e6 / one.microseconds:10.0f}  {describe_ratio(one.ratios)}"
             )
         for name, skipped in training.skipped.items():
-            yield f"{task.model:12}{task.batch_size:6}  {name:32}left out: {skipped.reason}"
+            yield f"{task.model:12}{task.batch_size:6}  {name:44}left out: {skipped.reason}"
     worst = max(training.difference for training in trainings)
     yield f"mean losses of a round differ by {worst:.2%} at the most ({TOLERANCE:.0%} is refused)"
     best = [training.best_ratio for training in trainings]

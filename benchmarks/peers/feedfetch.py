@@ -15,6 +15,7 @@ from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.engine.planning import choose_plan
 from runner.engine.plans import TrainingPlans
+from runner.engine.service import ForwardService
 from runner.engine.session import open_session
 from runner.engine.steps import BATCH_LOSS
 
@@ -64,10 +65,9 @@ def open_training(work: Work) -> Iterator[Peers]:
 
 @contextmanager
 def open_forward(work: Work) -> Iterator[Peers]:
-    """Yields a call of the Session for a batch of images."""
+    """Yields the forward service's call for a batch of images, in the way that it chooses."""
     config = compose_config([*work.task.overrides, "task=forward"])
-    graph = build_graph(config)
-    with open_session(graph, config.session) as session:
-        predict = session.callable(graph.predict)
-        images = work.images[0]
-        yield {"feedfetch": lambda: predict({"image": images})["outputs"]}
+    images = work.images[0]
+    with ForwardService(config) as service:
+        plan = service.prepare(len(images))
+        yield {"feedfetch": Noted(lambda: service(image=images)["outputs"], str(plan))}
