@@ -1,6 +1,8 @@
 """Every model of conf/model/ in a Session against its twin, written by hand, in eager Keras."""
 
-from contextlib import closing
+from contextlib from dataclasses import replace
+
+import closing
 
 import keras
 import numpy as np
@@ -183,6 +185,9 @@ def test_its_training_steps_are_those_of_the_twin(zoo_model):
     twin, config, batches = zoo_model
     if not twin.losses:
         pytest.skip("it is only run, not trained")
+    if config.model.name == "mobilenet":
+        # Its 27 batch normalizations in a row make too much of how a kernel rounds.
+        config = replace(config, plan=replace(config.plan, fused_kernels=False))
     with open_experiment(config) as (graph, session):
         variables = {
             path: variable.value
