@@ -1,8 +1,7 @@
 """Every model of conf/model/ in a Session against its twin, written by hand, in eager Keras."""
 
-from contextlib from dataclasses import replace
-
-import closing
+from contextlib import closing
+from dataclasses import replace
 
 import keras
 import numpy as np
