@@ -27,13 +27,14 @@ from runner.composition import (
     to_config,
 )
 from runner.composition_errors import explain
-from runner.config import ExperimentConfig
+from runner.config import ExperimentConfig, SqliteTrackingConfig
 from runner.engine.errors import StepError
 from runner.engine.startup import import_tensorflow
 from runner.feeds import read_feeds
 from runner.places import format_problems
+from runner.tracking.courier import start_courier
 from runner.tracking.store import prepare_store
-from runner.tracking.tracker import RunContext
+from runner.tracking.tracker import RunContext, TrackingError
 from runner.validation import validate
 
 _STARTED = time.perf_counter()
@@ -102,6 +103,8 @@ def _run_job(cfg: DictConfig) -> None:
     config = to_config(cfg)
     validate(config)
     prepare_store(config.tracking)
+    if isinstance(config.tracking, SqliteTrackingConfig):
+        start_courier(config.tracking)
     clock = PhaseClock()
     clock.add("start", time.perf_counter() - started)
     with clock.phase("import"):
@@ -120,7 +123,7 @@ def _exit_if_known(error: Exception) -> None:
     """Turns a known error into its text and exit status."""
     if isinstance(error, ConfigError):
         _exit(str(error), _BAD_CONFIG)
-    if isinstance(error, StepError):
+    if isinstance(error, StepError | TrackingError):
         _exit(str(error), _FAILED)
     problem = explain(error)
     if problem is not None:

@@ -30,8 +30,8 @@ from runner.tasks.forward import forward
 from runner.tasks.inspect import inspect
 from runner.tasks.train import train
 from runner.tasks.watch import NotFiniteError
+from runner.tracking.courier import start_run
 from runner.tracking.faults import save_fault
-from runner.tracking.mlflow import start_run
 from runner.tracking.tracker import NullTracker, RunContext, Tracker, closing
 
 _SOURCE = Path(__file__).parent

@@ -1,8 +1,7 @@
 """The measurements of tumours that scikit-learn carries."""
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer
-
+from runner.data.bundled import read_table
 from runner.data.examples import Examples
 
 _MEASUREMENTS = 10
@@ -17,10 +16,11 @@ def read_breast_cancer() -> Examples:
     Source: Street, Wolberg and Mangasarian, Nuclear feature extraction for breast tumor diagnosis
     (1993), doi:10.1117/12.148698.
     """
-    tumours = load_breast_cancer()
-    groups = np.split(tumours.data.astype(np.float32), [_MEASUREMENTS, 2 * _MEASUREMENTS], axis=1)
+    table = read_table("breast_cancer.csv", header_rows=1)
+    tumours = table[:, :-1].astype(np.float32)
+    groups = np.split(tumours, [_MEASUREMENTS, 2 * _MEASUREMENTS], axis=1)
     return Examples(
         features=dict(zip(("mean", "error", "worst"), groups, strict=True)),
-        labels={"benign": tumours.target.astype(np.int64)},
-        rows=np.arange(len(tumours.data)),
+        labels={"benign": table[:, -1].astype(np.int64)},
+        rows=np.arange(len(tumours)),
     )

@@ -1,8 +1,7 @@
 """The handwritten digits that scikit-learn carries."""
 
 import numpy as np
-from sklearn.datasets import load_digits
-
+from runner.data.bundled import read_table
 from runner.data.examples import Examples
 
 
@@ -15,9 +14,9 @@ def read_digits() -> Examples:
     Source: the test part of Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI
     Machine Learning Repository (1998), doi:10.24432/C50P49.
     """
-    digits = load_digits()
-    labels = digits.target.astype(np.int64)
-    images = (digits.images / 16.0).astype(np.float32)[..., np.newaxis]
+    table = read_table("digits.csv.gz")
+    labels = table[:, -1].astype(np.int64)
+    images = (table[:, :-1].reshape(-1, 8, 8, 1) / 16.0).astype(np.float32)
     return Examples(
         features={"image": images},
         labels={"digit": labels, "parity": labels % 2},

@@ -13,6 +13,7 @@ from models.factory import BuiltModel, find_output
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from models.wiring import LayerCall, Reference, parse_reference
 from runner.engine.losses import Comparison, Tensors
+from runner.feeds import SparseValue
 from runner.fetches import (
     LAYER_INPUT,
     OPTIMIZER,
@@ -128,7 +129,7 @@ def fetch_tensors(fetch: Fetched) -> list[tf.Tensor]:
 def fetch_value(values: Sequence[Any]) -> Any:
     """Returns the value of a fetch from those of its ``fetch_tensors``, as ``Session.run`` does."""
     if len(values) > 1:
-        return tf.compat.v1.SparseTensorValue(*values)
+        return SparseValue(*values)
     return values[0] if values else None
 
 

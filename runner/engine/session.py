@@ -129,7 +129,7 @@ class StepCallable:
     def __call__(self, arrays: Mapping[str, FeedValue]) -> dict[str, Any]:
         """Returns the step's fetches by name for one array a feed.
 
-        They are as those of ``Session.run``: arrays, ``SparseTensorValue``, None for an operation.
+        They are as those of ``Session.run``: arrays, ``SparseValue``, None for an operation.
 
         Raises:
             StepError: If the Session fails; its own error is the cause.

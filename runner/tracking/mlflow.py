@@ -1,14 +1,12 @@
-"""Logs a run to MLflow."""
+"""Writes a run's entries to MLflow."""
 
-import getpass
 import logging
 import os
 import re
 import tempfile
 import time
-import traceback
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from models.problems import ConfigError, Problem
-from runner.config import ExperimentConfig, SqliteTrackingConfig
+from runner.config import SqliteTrackingConfig
 from runner.results import (
     BenchmarkResult,
     ClassifyResult,
@@ -31,19 +29,24 @@ from runner.results import (
     TraceResult,
     WeightsResult,
 )
-from runner.signals import hold_signals
 from runner.tracking.confusion import format_confusion, format_mistakes
 from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
+from runner.tracking.entries import (
+    Entry,
+    PhasesTimed,
+    ResultLogged,
+    RunEnded,
+    RunStarted,
+    TagsAdded,
+)
 from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.latencies import format_latencies, summarize_latency
-from runner.tracking.metadata import collect_metadata
-from runner.tracking.params import flatten_params
 from runner.tracking.pictures.plan import name_file, plan_pictures
 from runner.tracking.runs import WEIGHTS
 from runner.tracking.store import store_lock, store_uri
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
 from runner.tracking.traces import format_layers, format_operations, format_types
-from runner.tracking.tracker import RunContext, Status, closing_on_error
+from runner.tracking.tracker import Status
 
 # Read when MLflow is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -60,7 +63,6 @@ for name in ("mlflow", "alembic"):
 # The UI shows an experiment of no kind as one of language models, without its training runs.
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
-_GROUPS = ("model", "data", "task", "optimizer", "session", "tracking", "experiment")
 _PICTURES: dict[type, str] = {TraceResult: "trace", BenchmarkResult: "benchmark"}
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
@@ -71,40 +73,66 @@ Item = TypeVar("Item")
 log = logging.getLogger(__name__)
 
 
-class MlflowTracker:
+class MlflowRun:
     """One run in MLflow; metrics are written in batches, at each epoch and every few seconds."""
 
-    def __init__(
-        self, client: MlflowClient, run_id: str, context: RunContext, *, pictures: int
-    ) -> None:
-        """Logs to the run `run_id`, which `client` has created, and draws up to `pictures`."""
+    def __init__(self, client: MlflowClient, run_id: str, started: RunStarted) -> None:
+        """Writes to the run `run_id`, which `client` has created."""
+        self.run_id = run_id
         self._client = client
-        self._run_id = run_id
-        self._context = context
-        self._has_pictures = pictures > 0
-        self._pictures = pictures
+        self._output_dir = started.output_dir
+        self._has_pictures = started.tracking.pictures > 0
+        self._pictures = started.tracking.pictures
         self._metrics: list[Metric] = []
         self._flushed_at = time.monotonic()
+        self._time_ms = 0
 
-    @property
-    def run_id(self) -> str | None:
-        """The run's id in MLflow."""
-        return self._run_id
+    def write(self, entry: Entry, time_ms: int) -> None:
+        """Writes what was said at `time_ms`, in milliseconds since 1970: at once, or soon."""
+        self._time_ms = time_ms
+        match entry:
+            case TagsAdded():
+                self._log_tags(entry.tags)
+            case ResultLogged():
+                self._log_result(entry.result)
+            case PhasesTimed():
+                phases = {f"time/{phase}_seconds": spent for phase, spent in entry.seconds.items()}
+                self._add_metrics(phases, 0)
+            case RunEnded():
+                self._close(entry)
+            case _:
+                raise TypeError(f"a run that has started takes no {type(entry).__name__}")
 
-    @hold_signals()
-    def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Adds labels to the run."""
-        entities = [RunTag(key, value) for key, value in tags.items()]
-        self._client.log_batch(self._run_id, tags=entities)
-
-    @hold_signals()
-    def log_params(self, params: Mapping[str, str]) -> None:
-        """Adds the values that the run was configured with."""
+    def log_config(self, params: Mapping[str, str]) -> None:
+        """Logs the values that the run was configured with, and the files that Hydra wrote."""
         for batch in _batches([Param(key, value) for key, value in params.items()], _MOST_PARAMS):
-            self._client.log_batch(self._run_id, params=batch)
+            self._client.log_batch(self.run_id, params=batch)
+        for name in ("config.yaml", "overrides.yaml"):
+            file = self._output_dir / ".hydra" / name
+            if file.exists():
+                self._client.log_artifact(self.run_id, str(file), "config")
 
-    def log_result(self, result: Result) -> None:
-        """Logs what a task yielded: metrics at once or soon, the rest as files."""
+    def flush(self) -> None:
+        """Writes the metrics that wait."""
+        for batch in _batches(self._metrics, _MOST_METRICS):
+            self._client.log_batch(self.run_id, metrics=batch)
+        self._metrics = []
+        self._flushed_at = time.monotonic()
+
+    def _log_tags(self, tags: Mapping[str, str]) -> None:
+        entities = [RunTag(key, value) for key, value in tags.items()]
+        self._client.log_batch(self.run_id, tags=entities)
+
+    def _close(self, end: RunEnded) -> None:
+        """Writes what is still to be written: metrics, the error, the log; then the status."""
+        self.flush()
+        if end.error is not None:
+            self._log_text("error.txt", end.error)
+        for log in sorted(self._output_dir.glob("*.log")):
+            self._client.log_artifact(self.run_id, str(log))
+        self._client.set_terminated(self.run_id, end.status.value, self._time_ms)
+
+    def _log_result(self, result: Result) -> None:
         match result:
             case PlanResult():
                 self._log_plan(result)
@@ -114,7 +142,7 @@ class MlflowTracker:
                 named = {f"{result.split}/{key}": value for key, value in result.metrics.items()}
                 # A metric of step 0 alone is drawn as a bar a run, which is how tests compare.
                 self._add_metrics(named, 0 if result.split == "test" else result.step)
-                self._flush()
+                self.flush()
             case FetchResult():
                 self._log_fetches(result)
                 self._log_pictures(result)
@@ -136,68 +164,35 @@ class MlflowTracker:
                 self._log_trace(result)
                 self._log_pictures(result)
 
-    def log_seconds(self, seconds: Mapping[str, float]) -> None:
-        """Logs the wall time of each phase as a metric."""
-        self._add_metrics({f"time/{phase}_seconds": spent for phase, spent in seconds.items()}, 0)
-
-    def close(self, status: Status, error: BaseException | None = None) -> None:
-        """Writes what is still to be written: metrics, the error, the log; then the status."""
-        self._flush()
-        if error is not None:
-            text = "".join(traceback.format_exception(error))
-            self._log_text("error.txt", text)
-        for log in sorted(self._context.output_dir.glob("*.log")):
-            self._client.log_artifact(self._run_id, str(log))
-        self._client.set_terminated(self._run_id, status.value)
-
-    @hold_signals()
-    def log_config(self) -> None:
-        """Logs the composed configuration and the overrides that Hydra wrote."""
-        for name in ("config.yaml", "overrides.yaml"):
-            file = self._context.output_dir / ".hydra" / name
-            if file.exists():
-                self._client.log_artifact(self._run_id, str(file), "config")
-
     def _add_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        now = time.time_ns() // 1_000_000
-        self._metrics += [Metric(key, value, now, step) for key, value in metrics.items()]
+        self._metrics += [Metric(key, value, self._time_ms, step) for key, value in metrics.items()]
         self._flush_if_due()
 
     def _flush_if_due(self) -> None:
         is_due = time.monotonic() - self._flushed_at > _FLUSH_SECONDS
         if is_due or len(self._metrics) >= _MOST_METRICS:
-            self._flush()
+            self.flush()
 
     def _add_steps(self, result: StepsResult) -> None:
-        now = time.time_ns() // 1_000_000
         self._metrics += [
-            Metric("step/loss", loss, now, step)
+            Metric("step/loss", loss, self._time_ms, step)
             for step, loss in enumerate(result.losses.tolist(), result.first_step)
         ]
         self._flush_if_due()
 
     def _log_plan(self, result: PlanResult) -> None:
-        self.log_tags({"plan": result.plan})
+        self._log_tags({"plan": result.plan})
         named = {f"plan/{_name_metric(plan)}_us": us for plan, us in result.measured.items()}
         self._add_metrics(named, 0)
 
-    @hold_signals()
-    def _flush(self) -> None:
-        for batch in _batches(self._metrics, _MOST_METRICS):
-            self._client.log_batch(self._run_id, metrics=batch)
-        self._metrics = []
-        self._flushed_at = time.monotonic()
-
-    @hold_signals()
     def _log_fault(self, result: FaultResult) -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = save_fault(result, Path(folder))
-            self._client.log_artifact(self._run_id, str(file), "debug")
+            self._client.log_artifact(self.run_id, str(file), "debug")
         self._log_text(f"debug/{result.name}.csv", format_statistics(result))
 
-    @hold_signals()
     def _log_text(self, file: str, text: str) -> None:
-        self._client.log_text(self._run_id, text, file)
+        self._client.log_text(self.run_id, text, file)
 
     def _log_costs(self, result: InspectResult) -> None:
         named = {f"inspect/{key}": value for key, value in summarize_costs(result).items()}
@@ -212,7 +207,6 @@ class MlflowTracker:
             self._add_metrics(named, each.batch_size)
         self._log_text("benchmark/latencies.csv", format_latencies(result))
 
-    @hold_signals()
     def _log_weights(self, result: WeightsResult) -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(WEIGHTS).name
@@ -221,9 +215,8 @@ class MlflowTracker:
                 for name, array in result.arrays.items():
                     with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                         np.lib.format.write_array(entry, array, allow_pickle=False)
-            self._client.log_artifact(self._run_id, str(file), str(Path(WEIGHTS).parent))
+            self._client.log_artifact(self.run_id, str(file), str(Path(WEIGHTS).parent))
 
-    @hold_signals()
     def _log_fetches(self, result: FetchResult) -> None:
         arrays = {
             "row": result.rows,
@@ -233,7 +226,7 @@ class MlflowTracker:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{result.split}.npz"
             np.savez_compressed(file, allow_pickle=False, **arrays)
-            self._client.log_artifact(self._run_id, str(file), "fetches")
+            self._client.log_artifact(self.run_id, str(file), "fetches")
         self._log_text(f"fetches/{result.split}.csv", format_table(result))
         self._log_text(f"fetches/{result.split}.json", format_structure(result))
         if len(result.batched) < len(result.fetched):
@@ -281,61 +274,48 @@ class MlflowTracker:
         with tempfile.TemporaryDirectory() as folder:
             for file, content in draw_pictures(result, pictures):
                 (Path(folder) / file).write_bytes(content)
-            with hold_signals():
-                place = _PICTURES.get(type(result), "fetches")
-                self._client.log_artifacts(self._run_id, folder, place)
+            place = _PICTURES.get(type(result), "fetches")
+            self._client.log_artifacts(self.run_id, folder, place)
 
 
-def start_run(
-    config: ExperimentConfig, tracking: SqliteTrackingConfig, context: RunContext, source: Path
-) -> MlflowTracker:
-    """Returns the tracker of a new run in the configured store, its params and tags logged.
-
-    Args:
-        config: The whole experiment.
-        tracking: Its tracking.
-        context: How the run came to be.
-        source: A folder of the code, whose git commit is logged.
+def open_store(tracking: SqliteTrackingConfig) -> MlflowClient:
+    """Returns a client of the configured store, whose tables are created where they are not there.
 
     Raises:
-        ConfigError: If the store cannot be opened, or the experiment was deleted in it.
+        ConfigError: If the store cannot be opened.
     """
     try:
         with store_lock(tracking):
             client = MlflowClient(store_uri(tracking))
-            experiment_id = _open_experiment(client, tracking)
+            # The client opens the store when it is first asked something.
+            client.get_experiment_by_name(tracking.experiment)
     except (MlflowException, SQLAlchemyError) as error:
         message = f"MLflow cannot open the store: {str(error).splitlines()[0]}"
         raise ConfigError([Problem("tracking.database", message)]) from error
-    run = client.create_run(
-        experiment_id,
-        run_name=tracking.run_name or name_run(config, context.overrides),
-        tags={
-            "mlflow.source.name": "python -m runner",
-            "mlflow.source.type": "LOCAL",
-            "mlflow.user": getpass.getuser(),
-            **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
-            "task": config.task.name,
-            "model": config.model.name,
-            "data": config.data.name,
-            **collect_metadata(source),
-            **tracking.tags,
-        },
-    )
-    tracker = MlflowTracker(client, run.info.run_id, context, pictures=tracking.pictures)
-    with closing_on_error(tracker):
-        tracker.log_params(flatten_params(config))
-        tracker.log_config()
-    return tracker
+    return client
 
 
-def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
-    """Returns the model's name and the values that the user set, whole groups left out."""
-    values = [
-        override.lstrip("+") for override in overrides if override.partition("=")[0] not in _GROUPS
-    ]
-    shown = [value for value in values if not value.startswith(("tracking.", "hydra"))]
-    return " ".join([config.model.name, *shown])
+def create_run(client: MlflowClient, started: RunStarted, time_ms: int) -> MlflowRun:
+    """Creates a run, its params and tags logged; one that cannot be started whole is FAILED.
+
+    Args:
+        client: A client of the run's store.
+        started: What the run says of itself.
+        time_ms: When it said so, in milliseconds since 1970.
+
+    Raises:
+        ConfigError: If the experiment was deleted.
+    """
+    with store_lock(started.tracking):
+        experiment_id = _open_experiment(client, started.tracking)
+    run = client.create_run(experiment_id, time_ms, dict(started.tags), run_name=started.name)
+    opened = MlflowRun(client, run.info.run_id, started)
+    try:
+        opened.log_config(started.params)
+    except BaseException:
+        client.set_terminated(run.info.run_id, Status.FAILED.value)
+        raise
+    return opened
 
 
 def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> str:

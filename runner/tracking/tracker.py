@@ -1,5 +1,6 @@
 """What a tracker is, and who owns a run's start and end."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Protocol
 
 from runner.results import Result
 from runner.signals import hold_signals
+
+log = logging.getLogger(__name__)
 
 
 class Status(Enum):
@@ -32,6 +35,10 @@ class RunContext:
     output_dir: Path
 
 
+class TrackingError(Exception):
+    """A store did not take what a run had to say; the message says where that is kept."""
+
+
 class Tracker(Protocol):
     """Somewhere that a run is logged."""
 
@@ -49,7 +56,11 @@ class Tracker(Protocol):
         """Logs the wall time of each phase."""
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
-        """Writes all that is still to be written, and the run's true status."""
+        """Writes all that is still to be written, and the run's true status.
+
+        Raises:
+            TrackingError: If the store did not take all of it.
+        """
 
 
 class NullTracker:
@@ -87,11 +98,12 @@ def closing_on_error(tracker: Tracker) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
-        with hold_signals():
-            tracker.close(Status.FAILED, error)
-        raise
     except BaseException as error:
-        with hold_signals():
-            tracker.close(Status.KILLED, error)
+        status = Status.FAILED if isinstance(error, Exception) else Status.KILLED
+        try:
+            with hold_signals():
+                tracker.close(status, error)
+        except TrackingError as lost:
+            # What ended the run is what its user has to know first.
+            log.error("%s", lost)
         raise

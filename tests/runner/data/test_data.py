@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 
 from models.problems import ConfigError
+from runner.data.breast_cancer import read_breast_cancer
 from runner.data.digits import read_digits
 from runner.data.examples import iterate_batches, order_epoch
 from runner.data.sources import load_dataset
@@ -112,3 +113,34 @@ def test_each_epoch_has_an_order_of_its_own_from_the_seed(compose):
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
     assert sorted(first) == sorted(second) == list(range(len(train)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_share_holds_every_class_to_a_row(compose, seed):
+    config = compose("data.split.validation=0.15", "data.split.test=0.25", f"seed={seed}")
+    dataset = load(config)
+    sizes = np.bincount(read_digits().labels["digit"])
+    held_out = np.bincount(dataset.test.labels["digit"])
+    assert held_out.sum() == round(0.25 * 1797)
+    assert np.abs(held_out - sizes * held_out.sum() / 1797).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["data.split.test=0.9", "data.split.validation=0.1"], "leaves none to train on."),
+        (["data.split.test=0.003"], "There are 10 classes, and 5 of 1797 examples to hold out."),
+    ],
+)
+def test_a_share_that_cannot_be_drawn_says_why(compose, overrides, reason):
+    with pytest.raises(ConfigError) as caught:
+        load(compose(*overrides))
+    assert str(caught.value).endswith(reason)
+
+
+def test_tumours_are_those_of_scikit_learn():
+    source = load_breast_cancer()
+    tumours = read_breast_cancer()
+    joined = np.concatenate([tumours.features[name] for name in ("mean", "error", "worst")], axis=1)
+    np.testing.assert_array_equal(joined, source.data.astype(np.float32))
+    np.testing.assert_array_equal(tumours.labels["benign"], source.target)

@@ -6,11 +6,12 @@ import json
 import logging
 import re
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mlflow import MlflowClient
 from PIL import Image
 
 from models.problems import ConfigError
@@ -24,9 +25,12 @@ from runner.results import (
     StepsResult,
     TraceResult,
 )
-from runner.tracking.mlflow import MlflowTracker, name_run, start_run
-from runner.tracking.store import prepare_store, store_uri
-from runner.tracking.tracker import RunContext, closing
+from runner.tracking.courier import describe_start, name_run
+from runner.tracking.entries import ResultLogged, RunEnded
+from runner.tracking.mlflow import MlflowRun, create_run, open_store
+from runner.tracking.spool import SpoolReader, SpoolWriter
+from runner.tracking.store import prepare_store
+from runner.tracking.tracker import RunContext, Status
 from tests.inspected import INSPECTED
 
 SOURCE = Path(__file__).parent
@@ -50,19 +54,22 @@ def context(tmp_path):
     return RunContext(overrides=["seed=0"], output_dir=tmp_path)
 
 
-def run_with(config, context, *results, error=None):
-    """Returns the client and the run that tracked `results` and then, if given, failed."""
-    try:
-        with closing(start_run(config, config.tracking, context, SOURCE)) as tracker:
-            for result in results:
-                tracker.log_result(result)
-            if error is not None:
-                raise error
-    except BaseException as raised:
-        if raised is not error:
-            raise
-    client = MlflowClient(store_uri(config.tracking))
-    return client, client.get_run(tracker.run_id)
+def run_with(config, context, *results, status=Status.FINISHED, error=None):
+    """Returns the client and the run that spooled `results`, delivered."""
+    file = context.output_dir / "entries.spool"
+    with SpoolWriter(file) as spool:
+        spool.append(describe_start(config, config.tracking, context, SOURCE))
+        for result in results:
+            spool.append(ResultLogged(result))
+        spool.append(RunEnded(status, error))
+    client = open_store(config.tracking)
+    with SpoolReader(file) as reader:
+        first, *others = reader.read()
+    run = create_run(client, first.entry, first.time_ms)
+    for spooled in others:
+        run.write(spooled.entry, spooled.time_ms)
+    file.unlink()
+    return client, client.get_run(run.run_id)
 
 
 def read_artifact(run, path):
@@ -293,40 +300,29 @@ def test_a_traced_step_is_a_timeline_tables_a_chart_and_metrics(store, context):
     assert run.data.metrics["trace/train_step_3/milliseconds"] == 0.09
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (None, "FINISHED"),
-        (ValueError("conv1 is not finite"), "FAILED"),
-        (KeyboardInterrupt(), "KILLED"),
-        (SystemExit(3), "KILLED"),
-    ],
-)
-def test_the_status_is_as_the_run_ended(store, context, error, status):
+@pytest.mark.parametrize("status", Status)
+def test_the_status_is_as_the_run_ended(store, context, status):
     step = StepsResult(1, 1, np.array([0.5]), {})
-    _, run = run_with(store, context, step, error=error)
-    assert run.info.status == status
-    assert run.info.end_time is not None
+    before_ms = time.time_ns() // 1_000_000
+    _, run = run_with(store, context, step, status=status, error="ValueError: not finite")
+    assert run.info.status == status.value
+    assert before_ms <= run.info.start_time <= run.info.end_time <= time.time_ns() // 1_000_000
     assert run.data.metrics["step/loss"] == 0.5
-    if isinstance(error, ValueError):
-        assert b"ValueError: conv1 is not finite" in read_artifact(run, "error.txt")
+    assert read_artifact(run, "error.txt") == b"ValueError: not finite"
 
 
-def test_a_run_interrupted_while_it_starts_is_killed(store, context, monkeypatch):
-    def interrupt(tracker):
-        raise KeyboardInterrupt
+def test_a_run_that_cannot_be_started_whole_is_failed(store, context, monkeypatch):
+    def fail(run, params):
+        raise OSError("no space left")
 
-    monkeypatch.setattr(MlflowTracker, "log_config", interrupt)
-    store.tracking.run_name = "interrupted"
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            start_run(store, store.tracking, context, SOURCE)
-    finally:
-        store.tracking.run_name = None
-    client = MlflowClient(store_uri(store.tracking))
+    monkeypatch.setattr(MlflowRun, "log_config", fail)
+    started = describe_start(store, store.tracking, context, SOURCE)
+    client = open_store(store.tracking)
+    with pytest.raises(OSError, match="no space left"):
+        create_run(client, replace(started, name="half"), 0)
     experiment = client.get_experiment_by_name("digits")
-    (run,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'interrupted'")
-    assert run.info.status == "KILLED"
+    (run,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'half'")
+    assert run.info.status == "FAILED"
 
 
 def test_runs_of_an_experiment_are_training_runs_to_the_ui(store, context):
@@ -341,8 +337,9 @@ def test_a_deleted_experiment_is_refused(store, context):
     try:
         client, run = run_with(store, context)
         client.delete_experiment(run.info.experiment_id)
+        started = describe_start(store, store.tracking, context, SOURCE)
         with pytest.raises(ConfigError) as caught:
-            start_run(store, store.tracking, context, SOURCE)
+            create_run(client, started, 0)
     finally:
         store.tracking.experiment = "digits"
     assert str(caught.value) == (
@@ -351,14 +348,14 @@ def test_a_deleted_experiment_is_refused(store, context):
     )
 
 
-def test_a_file_that_is_no_store_is_refused(tmp_path, context):
+def test_a_file_that_is_no_store_is_refused(tmp_path):
     database = tmp_path / "mlflow.db"
     database.write_text("not a database, but long enough to look at" * 50, encoding="utf-8")
     config = compose_config(
         [f"tracking.database={database}", f"tracking.artifacts={tmp_path}/artifacts"]
     )
     with pytest.raises(ConfigError, match=r"^tracking\.database: MLflow cannot open the store: "):
-        start_run(config, config.tracking, context, SOURCE)
+        open_store(config.tracking)
 
 
 def test_a_database_that_is_a_folder_is_refused(tmp_path):

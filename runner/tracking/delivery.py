@@ -1,0 +1,185 @@
+"""The process that delivers spooled entries to the store, beside the one that runs experiments.
+
+So MLflow is imported and its store opened while TensorFlow is imported and the graph is built, its
+writes take no time from training, and a run whose process was killed is closed all the same.
+
+It is told what to do by lines of JSON on its standard input, and answers by lines of JSON on its
+standard output:
+
+- ``{"open": TRACKING}``: the store is opened ahead. No answer.
+- ``{"run": FILE}``: the entries of a spool are delivered as they come. ``{"run_id": ID}`` once the
+  run is created, or ``{"problem": [PLACE, MESSAGE]}`` where it cannot be; at its end
+  ``{"done": true}``, or ``{"lost": REASON}`` where the store did not take all of it.
+- ``{"look": true}``: there is more in the spool. No answer.
+
+At any time ``{"log": [LEVEL, MESSAGE]}``. When its input ends, so does it.
+"""
+
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.problems import ConfigError
+from runner.config import SqliteTrackingConfig
+from runner.tracking.entries import RunEnded, RunStarted
+from runner.tracking.mlflow import MlflowRun, create_run, open_store
+from runner.tracking.spool import Spooled, SpoolError, SpoolReader
+from runner.tracking.tracker import Status
+
+_LOOK_SECONDS = 0.2
+_KILLED = "The process that ran it ended without a word, as by SIGKILL or for want of memory.\n"
+_FAILURES = (MlflowException, SQLAlchemyError, OSError, SpoolError)
+
+
+class _Answers(logging.Handler):
+    """Writes lines to the process that asks."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(logging.WARNING)
+        self._descriptor = descriptor
+
+    def send(self, **answer: Any) -> None:
+        # Who asks may be gone; what is spooled is delivered all the same.
+        with suppress(BrokenPipeError):
+            os.write(self._descriptor, f"{json.dumps(answer)}\n".encode())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.send(log=[record.levelno, record.getMessage()])
+
+
+class _Delivery:
+    """Delivers one run after another."""
+
+    def __init__(self, answers: _Answers) -> None:
+        self._answers = answers
+        self._clients: dict[str, MlflowClient] = {}
+        self._reader: SpoolReader | None = None
+        self._run: MlflowRun | None = None
+        self._failure: str | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._reader is not None
+
+    def do(self, command: Mapping[str, Any]) -> None:
+        if "open" in command:
+            # What is wrong with the store is told when a run is to be created in it.
+            with suppress(ConfigError):
+                self._open(SqliteTrackingConfig(**command["open"]))
+        if "run" in command:
+            self._reader = SpoolReader(Path(command["run"]))
+        self.look()
+
+    def look(self) -> None:
+        """Delivers what has come since the last look."""
+        if self._reader is None:
+            return
+        try:
+            for spooled in self._reader.read():
+                self._deliver(spooled)
+                if isinstance(spooled.entry, RunEnded):
+                    self._finish()
+                    return
+        except SpoolError as error:
+            self._failure = self._failure or str(error)
+            self._finish()
+
+    def give_up(self) -> None:
+        """Closes a run whose process is gone before the run had ended."""
+        self.look()
+        if self._run is not None and self._reader is not None:
+            with suppress(*_FAILURES):
+                self._run.write(RunEnded(Status.KILLED, _KILLED), _now_ms())
+
+    def _deliver(self, spooled: Spooled) -> None:
+        """Writes an entry; after one that the store did not take, none but the last."""
+        try:
+            if isinstance(spooled.entry, RunStarted):
+                self._start(spooled.entry, spooled.time_ms)
+            elif self._run is not None and self._failure is None:
+                self._run.write(spooled.entry, spooled.time_ms)
+            elif self._run is not None and isinstance(spooled.entry, RunEnded):
+                self._run.write(RunEnded(Status.FAILED, self._failure), spooled.time_ms)
+        except ConfigError as error:
+            (problem,) = error.problems
+            self._answers.send(problem=[problem.path, problem.message])
+            self._close()
+        except _FAILURES as error:
+            self._failure = self._failure or _first_line(error)
+
+    def _start(self, started: RunStarted, time_ms: int) -> None:
+        try:
+            self._run = create_run(self._open(started.tracking), started, time_ms)
+        except _FAILURES as error:
+            self._answers.send(problem=["tracking", f"no run can be created: {_first_line(error)}"])
+            self._close()
+            return
+        self._answers.send(run_id=self._run.run_id)
+
+    def _open(self, tracking: SqliteTrackingConfig) -> MlflowClient:
+        if tracking.database not in self._clients:
+            self._clients[tracking.database] = open_store(tracking)
+        return self._clients[tracking.database]
+
+    def _finish(self) -> None:
+        if self._failure is None:
+            self._answers.send(done=True)
+        else:
+            self._answers.send(lost=self._failure)
+        self._close()
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = self._run = self._failure = None
+
+
+def main() -> None:
+    """Serves until its standard input ends."""
+    # The one who runs experiments hears them, and says how each run ends.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    answers = _Answers(os.dup(1))
+    os.dup2(2, 1)
+    logging.getLogger("runner").addHandler(answers)
+    delivery = _Delivery(answers)
+    waiting = b""
+    while True:
+        is_ready, _, _ = select.select([0], [], [], _LOOK_SECONDS if delivery.is_busy else None)
+        if not is_ready:
+            delivery.look()
+            continue
+        received = os.read(0, 65536)
+        if not received:
+            break
+        *lines, waiting = (waiting + received).split(b"\n")
+        for line in lines:
+            delivery.do(json.loads(line))
+    delivery.give_up()
+    sys.stderr.flush()
+    # Nothing is left to be done, and to take MLflow apart takes a while.
+    os._exit(0)
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What a run has to say to its store, in the order in which it came to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.config import SqliteTrackingConfig
+from runner.results import Result
+from runner.tracking.tracker import Status
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run is to be created; the first entry.
+
+    Attributes:
+        tracking: The store, and what of the run is kept there.
+        name: The run's name.
+        tags: Its labels.
+        params: What it was configured with, by dotted path.
+        output_dir: The run's folder, which holds the composed configuration and the log.
+    """
+
+    tracking: SqliteTrackingConfig
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    output_dir: Path
+
+
+@dataclass(frozen=True)
+class TagsAdded:
+    """Further labels of the run."""
+
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ResultLogged:
+    """What a task yielded."""
+
+    result: Result
+
+
+@dataclass(frozen=True)
+class PhasesTimed:
+    """The wall time of each phase."""
+
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The run's true status; the last entry.
+
+    Attributes:
+        status: How it ended.
+        error: The traceback of what ended it, or None.
+    """
+
+    status: Status
+    error: str | None
+
+
+Entry = RunStarted | TagsAdded | ResultLogged | PhasesTimed | RunEnded
