@@ -14,7 +14,7 @@ run: $(BIN)/.installed ## train the CNN on digits and log it to MLflow
 	@$(BIN)/python -m runner
 
 test: $(BIN)/.installed-dev ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 lint: $(BIN)/.installed-dev ## check format, style, types and the direction of imports
 	@$(BIN)/ruff format --check

@@ -100,14 +100,61 @@ class ExamplesTaskConfig(TaskConfig):
 
 
 @dataclass
+class StopConfig:
+    """When training ends before its last epoch; null for never.
+
+    Attributes:
+        steps: After so many steps.
+        minutes: After the call of steps in which so many minutes of training have passed.
+        monitor: What is looked at, each time it is known: ``train/`` or ``validation/`` and a
+            metric, or ``step/loss``, the loss of each step's batch.
+        mode: ``min`` or ``max``, which of two values is the better; null for what the metric's name
+            and type say.
+        target: The value of ``monitor`` at which training ends.
+        patience: After so many looks that bettered nothing.
+        min_delta: By how much a value has to be better to count.
+        restore_best: Whether the weights of the best look are what remains, where there is a
+            target or a patience.
+    """
+
+    steps: int | None = MISSING
+    minutes: float | None = MISSING
+    monitor: str = MISSING
+    mode: str | None = MISSING
+    target: float | None = MISSING
+    patience: int | None = MISSING
+    min_delta: float = MISSING
+    restore_best: bool = MISSING
+
+
+@dataclass
+class EveryConfig:
+    """After how many steps something is done, each time; a call of steps ends there.
+
+    Attributes:
+        validate: Evaluate on the validation split; null for after each epoch.
+        fetch: Log the configured fetches for ``task.examples`` held-out examples; null for never.
+        checkpoint: Log the weights and the optimizer's variables; null for never.
+    """
+
+    validate: int | None = MISSING
+    fetch: int | None = MISSING
+    checkpoint: int | None = MISSING
+
+
+@dataclass
 class TrainConfig(ExamplesTaskConfig):
     """Train, evaluate on held-out data, fetch outputs for held-out examples.
 
     Attributes:
         epochs: Passes over the training examples.
+        stop: When training ends before that.
+        every: What is done every so many steps.
     """
 
     epochs: int = MISSING
+    stop: StopConfig = field(default_factory=StopConfig)
+    every: EveryConfig = field(default_factory=EveryConfig)
 
 
 @dataclass

@@ -25,6 +25,7 @@ from runner.results import (
     SplitResult,
     Started,
     StepsResult,
+    StopResult,
     TraceResult,
 )
 
@@ -95,7 +96,9 @@ class Reporter:
                 self._ends += _describe_latencies(result)
             case TraceResult():
                 self._ends.append(f"trace    {_describe_trace(result)}")
-            case FetchResult():
+            case StopResult():
+                self._ends.append(f"stopped  {_describe_stop(result)}")
+            case FetchResult(step=None):
                 named = [f"{name} {_describe(value)}" for name, value in result.fetched.items()]
                 self._ends.append(
                     f"fetched  {', '.join(named)} of {len(result.rows)} {result.split} examples"
@@ -275,6 +278,11 @@ def _describe_latencies(result: BenchmarkResult) -> Iterator[str]:
     for each in result.latencies:
         times = "".join(f"{each.percentile(percent):10,.1f} us" for percent in (50, 90, 99))
         yield f"{each.batch_size:5d}{times}{each.examples_per_second:13,.0f}  {each.plan}"
+
+
+def _describe_stop(result: StopResult) -> str:
+    best = "" if result.best_step is None else f"the weights are those of step {result.best_step}"
+    return "; ".join(filter(None, [result.reason, best]))
 
 
 def format_count(count: int) -> str:

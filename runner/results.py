@@ -118,6 +118,8 @@ class FetchResult:
         rows: (examples,) integers, each example's row in its source.
         labels: The examples' labels by name, (examples, ...) each.
         classes: Number of classes of the label; None where it is not a class.
+        step: The training step that it followed, counted from 1; None where it is the last thing
+            done.
     """
 
     split: str
@@ -127,6 +129,12 @@ class FetchResult:
     rows: np.ndarray
     labels: Arrays
     classes: int | None
+    step: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is told from others of the run by, such as ``test`` or ``validation_step_7``."""
+        return self.split if self.step is None else f"{self.split}_step_{self.step}"
 
     @property
     def nested(self) -> Any:
@@ -370,6 +378,34 @@ class WeightsResult:
 
 
 @dataclass(frozen=True)
+class CheckpointResult:
+    """What training had made by a step.
+
+    Attributes:
+        step: The step that it followed, counted from 1.
+        arrays: The variables of the model and of the optimizer by name.
+    """
+
+    step: int
+    arrays: Arrays
+
+
+@dataclass(frozen=True)
+class StopResult:
+    """Training ended before its last epoch, or its best weights were taken back.
+
+    Attributes:
+        step: The step that it ended with, counted from 1.
+        reason: Why it ended; "" where it came to its end.
+        best_step: The step whose weights remain; None where they are those of the last.
+    """
+
+    step: int
+    reason: str
+    best_step: int | None
+
+
+@dataclass(frozen=True)
 class BatchLatency:
     """How long a model took to answer batches of one size.
 
@@ -424,6 +460,8 @@ Result = (
     | InspectResult
     | DrawingResult
     | WeightsResult
+    | CheckpointResult
+    | StopResult
     | BenchmarkResult
     | FaultResult
 )

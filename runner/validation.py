@@ -28,6 +28,7 @@ from runner.config import (
 )
 from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
+from runner.monitor import validate_stop
 from runner.session_options import validate_session
 
 # Names in the file of fetched arrays, and those of numpy.savez's own arguments.
@@ -197,6 +198,12 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         yield from _validate_benchmark(config, task)
     if isinstance(task, TrainConfig):
         yield from _at_least("task.epochs", task.epochs, 1)
+        yield from validate_stop(
+            task.stop, config.model, validates=config.data.split.validation > 0
+        )
+        for key, value in vars(task.every).items():
+            if value is not None:
+                yield from _at_least(f"task.every.{key}", value, 1)
         features = list(dict.fromkeys([*config.model.inputs, *config.data.features]))
         yield from validate_labels(config.model, list(config.data.labels), features)
         if config.model.loss is None and not _may_add_loss(config):

@@ -1,6 +1,7 @@
 """The measurements of tumours that scikit-learn carries."""
 
 import numpy as np
+
 from runner.data.bundled import read_table
 from runner.data.examples import Examples
 

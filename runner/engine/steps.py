@@ -19,7 +19,7 @@ from models.problems import ConfigError, Problem
 from runner.engine.feeds import Placeholder
 from runner.engine.fetches import Fetched
 from runner.engine.generators import same_draws
-from runner.engine.losses import Tensors, build_losses, build_meters
+from runner.engine.losses import Meters, Tensors, build_losses, build_meters
 from runner.engine.tracing import trace_concrete, trace_function
 
 IS_FINITE = "is_finite"
@@ -50,7 +50,8 @@ class TrainingSteps:
         train: Features and labels in; ``batch_loss`` of the batch before its update, and the
             metrics over all batches since the last reset out.
         evaluate: Features and labels in; likewise, in inference and with metrics of its own.
-        reset: Forgets what the metrics of both have gathered.
+        reset: Forgets what the metrics of ``train`` have gathered.
+        reset_evaluation: Likewise of ``evaluate``.
         check: ``is_finite``, whether all trained weights are.
         features: Those of the feeds of ``train`` that go into the model.
         labels: Those that are compared with.
@@ -61,6 +62,7 @@ class TrainingSteps:
     train: Step
     evaluate: Step
     reset: Step
+    reset_evaluation: Step
     check: Step
     features: Mapping[str, Placeholder]
     labels: Mapping[str, Placeholder]
@@ -114,10 +116,12 @@ def trace_training(
         evaluate_meters.update(losses, targets, outputs)
         return {BATCH_LOSS: losses.total, **evaluate_meters.results()}
 
-    def reset() -> dict[str, tf.Tensor]:
-        train_meters.reset()
-        evaluate_meters.reset()
-        return {"done": tf.constant(True)}
+    def reset(meters: Meters) -> Step:
+        def forget() -> dict[str, tf.Tensor]:
+            meters.reset()
+            return {"done": tf.constant(True)}
+
+        return Step("reset", {}, trace_function(forget))
 
     def check() -> dict[str, tf.Tensor]:
         finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in variables]
@@ -134,7 +138,8 @@ def trace_training(
     return TrainingSteps(
         train=Step("train", feeds, fetches),
         evaluate=Step("evaluate", feeds, trace_function(evaluate, features, labels)),
-        reset=Step("reset", {}, trace_function(reset)),
+        reset=reset(train_meters),
+        reset_evaluation=reset(evaluate_meters),
         check=Step("check", {}, trace_function(check)),
         features=features,
         labels=labels,

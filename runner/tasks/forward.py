@@ -47,6 +47,7 @@ def fetch_examples(
     examples: Examples,
     *,
     split: str,
+    step: int | None = None,
     is_traced: bool = False,
 ) -> Iterator[Result]:
     """Yields the configured fetches for `examples`, computed in one call, and its trace if asked.
@@ -57,6 +58,7 @@ def fetch_examples(
         session: An open Session on it.
         examples: What to feed.
         split: The split they are of.
+        step: The training step that it follows; None at the end.
         is_traced: Whether to trace the call.
     """
     predict = session.callable(graph.predict)
@@ -76,6 +78,7 @@ def fetch_examples(
         rows=fed.rows,
         labels=fed.labels,
         classes=config.data.classes,
+        step=step,
     )
     if config.debug.check_finite and not all(map(_is_finite, fetched.values())):
         is_training = isinstance(config.task, ForwardConfig) and config.task.training

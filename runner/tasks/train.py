@@ -7,21 +7,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.objectives import BATCH_LOSS
-from runner.config import ExperimentConfig, TraceConfig, TrainConfig
+from models.objectives import BATCH_LOSS, LOSS
+from runner.config import ExperimentConfig, TrainConfig
 from runner.data.examples import Dataset, Examples, iterate_batches, order_epoch
 from runner.engine.graph import ExperimentGraph
 from runner.engine.planning import choose_plan
 from runner.engine.plans import Plan, TrainingPlans
 from runner.engine.session import GraphSession
 from runner.engine.steps import TrainingSteps
-from runner.results import Metrics, Result, SplitResult, Started, StepsResult, WeightsResult
+from runner.results import (
+    CheckpointResult,
+    Metrics,
+    Result,
+    SplitResult,
+    Started,
+    StepsResult,
+    WeightsResult,
+)
 from runner.tasks.classify import classify_examples
 from runner.tasks.forward import fetch_examples
+from runner.tasks.schedule import Schedule
+from runner.tasks.stopping import Stopper
 from runner.tasks.watch import Watch
-
-# How long a call may take: the console, the log and an interrupt wait for it to end.
-_CALL_SECONDS = 0.2
 
 
 def train(
@@ -46,58 +53,27 @@ def train(
     """
     if graph.training is None:
         raise ValueError("the graph was built for a task that does not train")
-    schedule = _Schedule(config, task, len(dataset.train))
+
+    def read_weights() -> dict[str, np.ndarray]:
+        return session.read(graph.weights)
+
+    stopper = Stopper(task.stop, config.model.metrics, read_weights)
+    schedule = Schedule(config, task, len(dataset.train), one_by_one=stopper.looks_at_steps)
     examples = {**dataset.train.features, **dataset.train.labels}
     plans = TrainingPlans(
         graph, graph.training, examples, config.data.batch_size, config.session.device
     )
     plan, chosen = choose_plan(config, session, plans, schedule.last_step)
     yield replace(chosen, notes=tuple(schedule.describe()))
-    watch = None
-    if config.debug.check_finite:
-        watch = Watch(config, graph, session, graph.training)
-    trainer = _Trainer(session, graph.training, config, plan, schedule, dataset.train, watch)
-    yield from trainer.fit(dataset, task.epochs)
-    yield from trainer.evaluate("test", dataset.test, task.epochs)
-    yield WeightsResult(session.read(graph.weights))
+    trainer = _Trainer(
+        config, task, graph, graph.training, session, plan, schedule, stopper, dataset.train
+    )
+    yield from trainer.fit(dataset)
+    yield from trainer.evaluate("test", dataset.test)
+    yield WeightsResult(read_weights())
     shown = dataset.test.take(slice(task.examples))
     yield from fetch_examples(config, graph, session, shown, split="test")
     yield from classify_examples(config, graph, session, dataset.test, split="test")
-
-
-class _Schedule:
-    """Which steps are taken in one call."""
-
-    def __init__(self, config: ExperimentConfig, task: TrainConfig, examples: int) -> None:
-        size = config.data.batch_size
-        drop = config.data.drop_remainder
-        self.steps_per_epoch = examples // size if drop else -(-examples // size)
-        self.rows_per_epoch = min(self.steps_per_epoch * size, examples)
-        self.last_step = task.epochs * self.steps_per_epoch
-        self.traced = {min(step, self.last_step) for step in config.trace.steps or ()}
-        self._most_steps = config.plan.steps_per_call
-        self._step_seconds = _CALL_SECONDS
-
-    def end_call(self, first_step: int, last_step: int) -> int:
-        """Returns the last step of a call that begins with `first_step`, at most `last_step`."""
-        if first_step in self.traced:
-            return first_step
-        last = min(last_step, first_step + max(1, int(_CALL_SECONDS / self._step_seconds)) - 1)
-        if self._most_steps is not None:
-            last = min(last, first_step + self._most_steps - 1)
-        return min([last, *(step - 1 for step in self.traced if step > first_step)])
-
-    def note(self, steps: int, seconds: float) -> None:
-        """Takes how long a call took; the first ones are short, to learn it."""
-        self._step_seconds = max(seconds / steps, self._step_seconds / 8)
-
-    def describe(self) -> Iterator[str]:
-        """Yields how calls are cut for what is asked for at single steps."""
-        if self.traced:
-            steps = ", ".join(map(str, sorted(self.traced)))
-            yield f"trace.steps: step {steps} is a call of its own"
-        if self._most_steps is not None:
-            yield f"plan.steps_per_call: at most {self._most_steps} steps a call"
 
 
 class _Trainer:
@@ -105,81 +81,125 @@ class _Trainer:
 
     def __init__(
         self,
-        session: GraphSession,
-        steps: TrainingSteps,
         config: ExperimentConfig,
+        task: TrainConfig,
+        graph: ExperimentGraph,
+        steps: TrainingSteps,
+        session: GraphSession,
         plan: Plan,
-        schedule: _Schedule,
-        examples: Examples,
-        watch: Watch | None,
+        schedule: Schedule,
+        stopper: Stopper,
+        trained: Examples,
     ) -> None:
+        self._config = config
+        self._task = task
+        self._graph = graph
+        self._session = session
         self._plan = plan
         self._schedule = schedule
+        self._stopper = stopper
         self._train = session.callable(steps.train)
         self._evaluate = session.callable(steps.evaluate)
         self._reset = session.callable(steps.reset)
-        self._batch_size = config.data.batch_size
-        self._drop_remainder = config.data.drop_remainder
-        self._seed = config.seed
-        self._trace: TraceConfig = config.trace
-        self._examples = examples
-        self._watch = watch
+        self._reset_evaluation = session.callable(steps.reset_evaluation)
+        self._watch = Watch(config, graph, session, steps) if config.debug.check_finite else None
+        self._trained = trained
+        self._epoch = 0
         self._step = 0
 
-    def fit(self, dataset: Dataset, epochs: int) -> Iterator[Result]:
-        """Yields the results of `epochs` passes, validated after each where there is data to."""
+    def fit(self, dataset: Dataset) -> Iterator[Result]:
+        """Yields the results of all epochs, or of those until training is stopped."""
         yield Started(
-            epochs=epochs,
+            epochs=self._task.epochs,
             steps_per_epoch=self._schedule.steps_per_epoch,
             examples={name: len(examples) for name, examples in vars(dataset).items()},
         )
-        for epoch in range(1, epochs + 1):
-            yield from self._fit_epoch(epoch)
-            yield from self.evaluate("validation", dataset.validation, epoch)
+        while self._epoch < self._task.epochs and not self._stopper.reason:
+            self._epoch += 1
+            yield from self._fit_epoch(dataset)
+        yield from self._end()
 
-    def evaluate(self, split: str, examples: Examples, epoch: int) -> Iterator[SplitResult]:
+    def evaluate(self, split: str, examples: Examples) -> Iterator[SplitResult]:
         """Yields the metrics over `examples`; nothing where there are none."""
-        self._reset({})
+        self._reset_evaluation({})
         values: Mapping[str, float] = {}
-        batches = iterate_batches(examples, self._batch_size, drop_remainder=self._drop_remainder)
+        data = self._config.data
+        batches = iterate_batches(examples, data.batch_size, drop_remainder=data.drop_remainder)
         for batch in batches:
             values = self._evaluate({**batch.features, **batch.labels})
             if self._watch and not math.isfinite(values[BATCH_LOSS]):
-                raise self._watch.find_in_evaluation(split, batch, self._examples, self._step)
+                raise self._watch.find_in_evaluation(split, batch, self._trained, self._step)
         if values:
             metrics = {name: float(value) for name, value in values.items() if name != BATCH_LOSS}
-            yield SplitResult(split, epoch, self._step, metrics)
+            yield SplitResult(split, self._epoch, self._step, metrics)
 
-    def _fit_epoch(self, epoch: int) -> Iterator[Result]:
+    def _fit_epoch(self, dataset: Dataset) -> Iterator[Result]:
         self._reset({})
+        examples = self._trained
         if self._watch:
-            self._watch.open_epoch(epoch, self._step)
+            self._watch.open_epoch(self._epoch, self._step)
         before = self._step
         last = before + self._schedule.steps_per_epoch
-        order = order_epoch(len(self._examples), self._seed, epoch)[: self._schedule.rows_per_epoch]
+        order = order_epoch(len(examples), self._config.seed, self._epoch)
+        order = order[: self._schedule.rows_per_epoch]
+        size = self._config.data.batch_size
         running: Metrics = {}
-        while self._step < last:
+        while self._step < last and not self._stopper.reason:
             first = self._step + 1
             end = self._schedule.end_call(first, last)
-            size = self._batch_size
             rows = order[(first - 1 - before) * size : (end - before) * size]
             values = yield from self._take(first, rows)
             self._step = end
             losses = values.pop(BATCH_LOSS)
             if self._watch:
-                self._watch.look(losses, self._examples, first)
-            yield StepsResult(epoch, first, losses, values)
+                self._watch.look(losses, examples, first)
+            yield StepsResult(self._epoch, first, losses, values)
             running = {name: float(array[-1]) for name, array in values.items()}
+            self._stopper.look_at_clock(end)
+            if self._stopper.looks_at_steps:
+                self._stopper.look("step", {LOSS: float(losses[-1])}, end)
+            yield from self._do_due(dataset)
         if self._watch:
-            self._watch.look_at_weights(self._examples, self._step)
-        yield SplitResult("train", epoch, self._step, running)
+            self._watch.look_at_weights(examples, self._step)
+        yield SplitResult("train", self._epoch, self._step, running)
+        self._stopper.look("train", running, self._step)
+        if self._task.every.validate is None:
+            yield from self._validate(dataset)
+
+    def _validate(self, dataset: Dataset) -> Iterator[Result]:
+        for result in self.evaluate("validation", dataset.validation):
+            yield result
+            self._stopper.look("validation", result.metrics, self._step)
+
+    def _do_due(self, dataset: Dataset) -> Iterator[Result]:
+        """Yields what is to be done after the step that was taken last."""
+        due = self._schedule.find_due(self._step)
+        if "validate" in due:
+            yield from self._validate(dataset)
+        if "fetch" in due:
+            split = "validation" if len(dataset.validation) else "test"
+            shown = getattr(dataset, split).take(slice(self._task.examples))
+            yield from fetch_examples(
+                self._config, self._graph, self._session, shown, split=split, step=self._step
+            )
+        if "checkpoint" in due:
+            yield CheckpointResult(self._step, self._session.read(self._graph.variables))
+
+    def _end(self) -> Iterator[Result]:
+        """Gives the weights the values of the best look, if that is asked for."""
+        best = self._stopper.best_weights
+        if best is not None:
+            self._session.load((self._graph.weights[name], value) for name, value in best.items())
+        result = self._stopper.result()
+        if result is not None:
+            yield result
 
     def _take(self, first: int, rows: np.ndarray) -> Generator[Result, None, dict[str, np.ndarray]]:
         """Takes the steps of a call, yields its trace if asked, and returns what was fetched."""
         if first in self._schedule.traced:
-            batch = self._examples.take(rows)
+            batch = self._trained.take(rows)
             arrays = {**batch.features, **batch.labels}
-            fetched, trace = self._train.trace(arrays, f"train_step_{first}", self._trace)
+            fetched, trace = self._train.trace(arrays, f"train_step_{first}", self._config.trace)
             yield trace
             return {name: np.asarray([value]) for name, value in fetched.items()}
         start = time.perf_counter()

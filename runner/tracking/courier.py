@@ -133,28 +133,27 @@ class SpoolTracker:
         text = None if error is None else "".join(traceback.format_exception(error))
         self._spool.append(RunEnded(status, text))
         self._courier.tell(look=True)
-        answer = self._courier.hear()
-        lost = answer.get("lost")
+        lost = self._courier.hear().get("lost")
+        self._release(keep_spool=lost is not None)
         if lost is None:
-            self._release()
             return
-        self._spool.close()
         raise TrackingError(
             f"tracking: MLflow did not take all of run {self._run_id}: {lost}. "
             f"All that the run logged is in {self._spool.file}"
         )
 
-    def _release(self) -> None:
+    def _release(self, *, keep_spool: bool = False) -> None:
         self._spool.close()
-        self._spool.file.unlink()
-        _idle.append(self._courier)
+        if not keep_spool:
+            self._spool.file.unlink()
+        _give_back(self._courier)
 
 
 def start_courier(tracking: SqliteTrackingConfig) -> None:
     """Has the configured store opened ahead, while this process does something else."""
     courier = _take_courier()
     courier.tell(open=asdict(tracking))
-    _idle.append(courier)
+    _give_back(courier)
 
 
 def start_run(
@@ -215,7 +214,15 @@ def _take_courier() -> _Courier:
         courier = _idle.pop()
         if courier.is_usable:
             return courier
+        courier.close()
     return _Courier()
+
+
+def _give_back(courier: _Courier) -> None:
+    if courier.is_usable:
+        _idle.append(courier)
+    else:
+        courier.close()
 
 
 @atexit.register

@@ -91,6 +91,7 @@ class _Delivery:
                 self._deliver(spooled)
                 if isinstance(spooled.entry, RunEnded):
                     self._finish()
+                if not self.is_busy:
                     return
         except SpoolError as error:
             self._failure = self._failure or str(error)

@@ -16,7 +16,9 @@ import numpy as np
 from models.problems import ConfigError, Problem
 from runner.config import SqliteTrackingConfig
 from runner.results import (
+    Arrays,
     BenchmarkResult,
+    CheckpointResult,
     ClassifyResult,
     DrawingResult,
     FaultResult,
@@ -26,6 +28,7 @@ from runner.results import (
     Result,
     SplitResult,
     StepsResult,
+    StopResult,
     TraceResult,
     WeightsResult,
 )
@@ -145,7 +148,8 @@ class MlflowRun:
                 self.flush()
             case FetchResult():
                 self._log_fetches(result)
-                self._log_pictures(result)
+                if result.step is None:
+                    self._log_pictures(result)
             case ClassifyResult():
                 self._log_classes(result)
                 self._log_pictures(result)
@@ -155,7 +159,11 @@ class MlflowRun:
                 self._log_latencies(result)
                 self._log_pictures(result)
             case WeightsResult():
-                self._log_weights(result)
+                self._log_arrays(WEIGHTS, result.arrays)
+            case CheckpointResult():
+                self._log_arrays(f"checkpoints/step_{result.step}.npz", result.arrays)
+            case StopResult():
+                self._log_stop(result)
             case DrawingResult():
                 self._log_text(f"inspect/{result.name}.svg", result.svg)
             case FaultResult():
@@ -207,15 +215,21 @@ class MlflowRun:
             self._add_metrics(named, each.batch_size)
         self._log_text("benchmark/latencies.csv", format_latencies(result))
 
-    def _log_weights(self, result: WeightsResult) -> None:
+    def _log_arrays(self, path: str, arrays: Arrays) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / Path(WEIGHTS).name
+            file = Path(folder) / Path(path).name
             # The name of a weight may be that of an argument of savez.
             with zipfile.ZipFile(file, "w") as archive:
-                for name, array in result.arrays.items():
+                for name, array in arrays.items():
                     with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                         np.lib.format.write_array(entry, array, allow_pickle=False)
-            self._client.log_artifact(self.run_id, str(file), str(Path(WEIGHTS).parent))
+            self._client.log_artifact(self.run_id, str(file), str(Path(path).parent))
+
+    def _log_stop(self, result: StopResult) -> None:
+        if result.reason:
+            self._log_tags({"stopped": result.reason})
+        if result.best_step is not None:
+            self._add_metrics({"best_step": result.best_step}, 0)
 
     def _log_fetches(self, result: FetchResult) -> None:
         arrays = {
@@ -224,19 +238,19 @@ class MlflowRun:
             **arrays_of(result),
         }
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / f"{result.split}.npz"
+            file = Path(folder) / f"{result.name}.npz"
             np.savez_compressed(file, allow_pickle=False, **arrays)
             self._client.log_artifact(self.run_id, str(file), "fetches")
-        self._log_text(f"fetches/{result.split}.csv", format_table(result))
-        self._log_text(f"fetches/{result.split}.json", format_structure(result))
+        self._log_text(f"fetches/{result.name}.csv", format_table(result))
+        self._log_text(f"fetches/{result.name}.json", format_structure(result))
         if len(result.batched) < len(result.fetched):
-            self._log_text(f"fetches/{result.split}.values.csv", format_values(result))
+            self._log_text(f"fetches/{result.name}.values.csv", format_values(result))
         numbers = {
             f"fetch/{name}": float(value)
             for name, value in result.fetched.items()
             if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0
         }
-        self._add_metrics(numbers, 0)
+        self._add_metrics(numbers, result.step or 0)
 
     def _log_classes(self, result: ClassifyResult) -> None:
         path = f"fetches/{name_file(result.output)}"

@@ -1,0 +1,184 @@
+"""Runs delivered by a real process of their own."""
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from models.problems import ConfigError
+from runner.composition import compose_config
+from runner.results import SplitResult, StepsResult
+from runner.tracking import courier
+from runner.tracking.courier import start_run
+from runner.tracking.store import prepare_store, store_uri
+from runner.tracking.tracker import RunContext, TrackingError, closing
+
+pytestmark = pytest.mark.integration
+
+SOURCE = Path(__file__).parent
+STEPS = StepsResult(1, 1, np.array([0.5, 0.25]), {})
+EPOCH = SplitResult("train", 1, 2, {"loss": 0.375})
+
+KILLED = """
+import os, signal, sys
+from tests.runner.tracking.test_courier import *
+tracker = open_tracker(configure(sys.argv[1]), sys.argv[1])
+tracker.log_result(STEPS)
+sys.stdout.write(tracker.run_id)
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def configure(folder):
+    config = compose_config(
+        [f"tracking.database={folder}/mlflow.db", f"tracking.artifacts={folder}/artifacts"]
+    )
+    prepare_store(config.tracking)
+    return config
+
+
+def open_tracker(config, folder):
+    return start_run(config, config.tracking, RunContext(["seed=0"], Path(folder)), SOURCE)
+
+
+@pytest.fixture
+def config(tmp_path):
+    return configure(tmp_path)
+
+
+@pytest.fixture
+def client(config):
+    return MlflowClient(store_uri(config.tracking))
+
+
+@pytest.fixture
+def open_run(config, tmp_path):
+    return lambda: open_tracker(config, tmp_path)
+
+
+def spools(folder):
+    return list(folder.glob("*.spool"))
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, "FINISHED"),
+        (ValueError("conv1 is not finite"), "FAILED"),
+        (KeyboardInterrupt(), "KILLED"),
+        (SystemExit(3), "KILLED"),
+    ],
+)
+def test_a_run_is_delivered_with_the_status_it_ended_in(open_run, client, tmp_path, error, status):
+    try:
+        with closing(open_run()) as tracker:
+            tracker.log_tags({"devices": "/CPU:0"})
+            tracker.log_result(STEPS)
+            assert len(spools(tmp_path)) == 1
+            if error is not None:
+                raise error
+    except BaseException as raised:
+        if raised is not error:
+            raise
+    run = client.get_run(tracker.run_id)
+    assert run.info.status == status
+    assert run.data.metrics == {"step/loss": 0.25}
+    assert run.data.tags["devices"] == "/CPU:0"
+    assert run.data.params["seed"] == "0"
+    assert not spools(tmp_path)
+
+
+def test_metrics_come_while_the_run_goes_on(open_run, client):
+    with closing(open_run()) as tracker:
+        tracker.log_result(EPOCH)
+        ends = time.monotonic() + 30
+        while "train/loss" not in client.get_run(tracker.run_id).data.metrics:
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        assert client.get_run(tracker.run_id).info.status == "RUNNING"
+
+
+def test_one_process_delivers_run_after_run(open_run):
+    pids = set()
+    for _ in range(3):
+        with closing(open_run()):
+            assert not courier._idle
+        (idle,) = courier._idle
+        pids.add(idle._process.pid)
+    assert len(pids) == 1
+
+
+def test_what_refuses_a_run_refuses_its_configuration(open_run, client, config, tmp_path):
+    client.delete_experiment(client.create_experiment(config.tracking.experiment))
+    with pytest.raises(ConfigError, match=r"^tracking\.experiment: .* was deleted in this store"):
+        open_run()
+    assert not spools(tmp_path)
+
+
+def test_a_file_that_is_no_store_refuses_the_configuration(open_run, config, tmp_path):
+    Path(config.tracking.database).write_text("not a database\n" * 100, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"^tracking\.database: MLflow cannot open the store: "):
+        open_run()
+    assert not spools(tmp_path)
+
+
+def test_a_run_whose_process_is_killed_is_closed_with_all_that_it_logged(client, tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert finished.returncode == -signal.SIGKILL
+    ends = time.monotonic() + 30
+    while (run := client.get_run(finished.stdout)).info.status == "RUNNING":
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    assert run.info.status == "KILLED"
+    assert run.data.metrics == {"step/loss": 0.25}
+    error = Path(run.info.artifact_uri.removeprefix("file://")) / "error.txt"
+    assert "ended without a word" in error.read_text(encoding="utf-8")
+
+
+def break_store(config):
+    with sqlite3.connect(config.tracking.database) as connection:
+        connection.execute("ALTER TABLE metrics RENAME TO gone")
+    connection.close()
+
+
+def test_what_a_store_does_not_take_is_kept(open_run, client, config, tmp_path):
+    tracker = open_run()
+    break_store(config)
+    lost = pytest.raises(TrackingError, match="MLflow did not take all of run")
+    with lost as caught, closing(tracker):
+        tracker.log_result(EPOCH)
+    (spool,) = spools(tmp_path)
+    assert str(caught.value).endswith(f"All that the run logged is in {spool}")
+
+
+def test_a_run_that_failed_says_so_before_what_the_store_did(open_run, config, caplog):
+    tracker = open_run()
+    break_store(config)
+    failed = pytest.raises(ValueError, match="not finite")
+    with caplog.at_level(logging.ERROR, "runner"), failed, closing(tracker):
+        tracker.log_result(EPOCH)
+        raise ValueError("not finite")
+    assert "MLflow did not take all of run" in caplog.text
+
+
+def test_a_courier_that_was_killed_is_told_of_and_replaced(open_run, client, tmp_path):
+    tracker = open_run()
+    os.kill(tracker._courier._process.pid, signal.SIGKILL)
+    ended = "the process that writes to MLflow ended with status -9"
+    with pytest.raises(TrackingError, match=ended), closing(tracker):
+        tracker.log_result(EPOCH)
+    assert len(spools(tmp_path)) == 1
+    with closing(open_run()) as other:
+        other.log_result(EPOCH)
+    assert client.get_run(other.run_id).info.status == "FINISHED"
