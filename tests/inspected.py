@@ -1,5 +1,7 @@
 """What an inspection of a model of one layer tells."""
 
+from collections import Counter
+
 from runner.results import InspectResult, LayerCost
 
 CONV = LayerCost(
@@ -12,7 +14,7 @@ CONV = LayerCost(
     parameter_bytes=74240,
     flops=20_054_016,
     activation_bytes=262144,
-    unknown={"ResizeBicubic": 2},
+    unknown=Counter({"ResizeBicubic": 2}),
     varying_outputs=0,
 )
 INSPECTED = InspectResult(

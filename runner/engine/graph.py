@@ -25,6 +25,7 @@ from runner.engine.fetches import (
     name_variables,
     resolve_fetches,
 )
+from runner.engine.gradients import forget_gradients
 from runner.engine.kernels import fuse_layers, fuse_optimizer
 from runner.engine.losses import Comparison, Tensors
 from runner.engine.steps import Step, TrainingSteps, trace_training
@@ -153,7 +154,7 @@ def open_graph(config: ExperimentConfig) -> Iterator[tf.Graph]:
     keras.utils.clear_session()
     keras.utils.set_random_seed(config.seed)
     graph = tf.Graph()
-    with graph.as_default(), tf.device(config.session.device):
+    with forget_gradients(), graph.as_default(), tf.device(config.session.device):
         tf.compat.v1.set_random_seed(config.seed)
         yield graph
 

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from runner.engine.feeds import Placeholder
 from runner.engine.generators import find_other_draws
+from runner.engine.gradients import forget_gradients
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.engine.steps import Step, TrainingSteps
@@ -230,7 +231,12 @@ class TrainingPlans:
         """Lets the block add to the graph, which is final otherwise."""
         self._graph._unsafe_unfinalize()
         try:
-            with self._graph.as_default(), tf.device(self._device), tf.name_scope("plan"):
+            with (
+                forget_gradients(),
+                self._graph.as_default(),
+                tf.device(self._device),
+                tf.name_scope("plan"),
+            ):
                 yield
         finally:
             self._graph.finalize()

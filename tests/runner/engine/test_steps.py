@@ -137,8 +137,10 @@ def test_training_equals_eager_keras_where(compose, overrides):
     )
     eager_losses = [eager.train_on_batch({"image": x}, y) for x, y in batches]
     np.testing.assert_allclose(losses, eager_losses, rtol=1e-5)
+    # A product that rounds to the next bfloat16 differs in its third digit, a step in its fifth.
+    atol = 1e-4 if "bfloat16" in str(overrides) else 1e-5
     for path, eager_weight in zip(final, eager.get_weights(), strict=True):
-        np.testing.assert_allclose(final[path], eager_weight, rtol=1e-5, atol=1e-5, err_msg=path)
+        np.testing.assert_allclose(final[path], eager_weight, rtol=1e-5, atol=atol, err_msg=path)
     assert any(not np.array_equal(initial[path], final[path]) for path in final)
 
 
@@ -176,7 +178,7 @@ def test_metrics_gather_over_batches_until_reset(compose):
         correct = np.concatenate(
             [predict({"image": x})["outputs"].argmax(axis=1) == y for x, y in batches]
         )
-        session.callable(graph.training.reset)({})
+        session.callable(graph.training.reset_evaluation)({})
         x, y = batches[0]
         first = evaluate({"image": x, "digit": y})
 

@@ -187,7 +187,10 @@ def test_a_checkpoint_holds_the_optimizer(compose):
             "task.stop.monitor: expected something that is measured; data.split.validation is 0; "
             "received 'validation/loss' (str). Set data.split.validation, or look at train/loss.",
         ),
-        (["task.stop.steps=0"], "task.stop.steps: expected a number of 1 or more; received 0 (int)."),
+        (
+            ["task.stop.steps=0"],
+            "task.stop.steps: expected a number of 1 or more; received 0 (int).",
+        ),
         (
             ["task.stop.mode=up"],
             "task.stop.mode: expected min, max or null; received 'up' (str).",

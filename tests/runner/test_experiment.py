@@ -1,0 +1,51 @@
+"""Runs one after another in one process: each leaves nothing behind."""
+
+import gc
+import io
+import weakref
+
+import pytest
+from rich.console import Console
+
+import runner.engine.session
+import runner.experiment
+from runner.clock import PhaseClock
+from runner.console import Reporter
+from runner.engine.graph import build_graph
+from runner.experiment import run_experiment
+from runner.tracking.tracker import RunContext
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["plan.name=step", "task.epochs=1"],
+        ["plan.name=loop", "task.epochs=1"],
+        ["plan.name=pipeline", "task.epochs=1"],
+        ["plan.name=auto", "task.epochs=200"],
+        ["task=forward"],
+    ],
+    ids=lambda overrides: overrides[0],
+)
+def test_a_run_frees_its_graph_and_its_session(compose, tmp_path, monkeypatch, overrides):
+    config = compose("model=mlp", "data.batch_size=256", *overrides)
+    graphs, sessions = [], []
+
+    def build(*arguments):
+        graph = build_graph(*arguments)
+        graphs.append(weakref.ref(graph.graph))
+        return graph
+
+    def note_session(*arguments):
+        opened = runner.engine.session.open_session(*arguments)
+        sessions.append(weakref.ref(opened))
+        return opened
+
+    monkeypatch.setattr(runner.experiment, "build_graph", build)
+    monkeypatch.setattr(runner.experiment, "open_session", note_session)
+    for _ in range(2):
+        reporter = Reporter([], Console(file=io.StringIO()))
+        run_experiment(config, RunContext([], tmp_path), reporter, PhaseClock())
+    gc.collect()
+    assert len(graphs) == len(sessions) == 2
+    assert [reference() for reference in (*graphs, *sessions)] == [None] * 4
