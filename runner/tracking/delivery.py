@@ -34,11 +34,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from models.problems import ConfigError
 from runner.config import SqliteTrackingConfig
 from runner.tracking.entries import RunEnded, RunStarted
-from runner.tracking.mlflow import MlflowRun, create_run, open_store
+from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
 from runner.tracking.spool import Spooled, SpoolError, SpoolReader
 from runner.tracking.tracker import Status
 
 _LOOK_SECONDS = 0.2
+_NICENESS = 10
 _KILLED = "The process that ran it ended without a word, as by SIGKILL or for want of memory.\n"
 _FAILURES = (MlflowException, SQLAlchemyError, OSError, SpoolError)
 
@@ -76,8 +77,11 @@ class _Delivery:
     def do(self, command: Mapping[str, Any]) -> None:
         if "open" in command:
             # What is wrong with the store is told when a run is to be created in it.
+            tracking = SqliteTrackingConfig(**command["open"])
             with suppress(ConfigError):
-                self._open(SqliteTrackingConfig(**command["open"]))
+                self._open(tracking)
+            if tracking.pictures:
+                prepare_drawing()
         if "run" in command:
             self._reader = SpoolReader(Path(command["run"]))
         self.look()
@@ -93,9 +97,13 @@ class _Delivery:
                     self._finish()
                 if not self.is_busy:
                     return
+            if self._run is not None and self._failure is None:
+                self._run.flush_if_due()
         except SpoolError as error:
             self._failure = self._failure or str(error)
             self._finish()
+        except _FAILURES as error:
+            self._failure = _first_line(error)
 
     def give_up(self) -> None:
         """Closes a run whose process is gone before the run had ended."""
@@ -152,6 +160,8 @@ def main() -> None:
     # The one who runs experiments hears them, and says how each run ends.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    # Where there are fewer cores than work, training goes first.
+    os.nice(_NICENESS)
     answers = _Answers(os.dup(1))
     os.dup2(2, 1)
     logging.getLogger("runner").addHandler(answers)

@@ -7,6 +7,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -69,7 +70,8 @@ _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _PICTURES: dict[type, str] = {TraceResult: "trace", BenchmarkResult: "benchmark"}
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
-_FLUSH_SECONDS = 5.0
+_FLUSH_SECONDS = 2.0
+_NO_DRAWING = (ImportError, OSError, ValueError)
 
 Item = TypeVar("Item")
 
@@ -77,7 +79,7 @@ log = logging.getLogger(__name__)
 
 
 class MlflowRun:
-    """One run in MLflow; metrics are written in batches, at each epoch and every few seconds."""
+    """One run in MLflow; metrics are written in batches, every few seconds."""
 
     def __init__(self, client: MlflowClient, run_id: str, started: RunStarted) -> None:
         """Writes to the run `run_id`, which `client` has created."""
@@ -115,6 +117,12 @@ class MlflowRun:
             if file.exists():
                 self._client.log_artifact(self.run_id, str(file), "config")
 
+    def flush_if_due(self) -> None:
+        """Writes the metrics that wait, if they have waited long or are many."""
+        is_due = time.monotonic() - self._flushed_at > _FLUSH_SECONDS
+        if is_due or len(self._metrics) >= _MOST_METRICS:
+            self.flush()
+
     def flush(self) -> None:
         """Writes the metrics that wait."""
         for batch in _batches(self._metrics, _MOST_METRICS):
@@ -145,7 +153,6 @@ class MlflowRun:
                 named = {f"{result.split}/{key}": value for key, value in result.metrics.items()}
                 # A metric of step 0 alone is drawn as a bar a run, which is how tests compare.
                 self._add_metrics(named, 0 if result.split == "test" else result.step)
-                self.flush()
             case FetchResult():
                 self._log_fetches(result)
                 if result.step is None:
@@ -174,19 +181,14 @@ class MlflowRun:
 
     def _add_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         self._metrics += [Metric(key, value, self._time_ms, step) for key, value in metrics.items()]
-        self._flush_if_due()
-
-    def _flush_if_due(self) -> None:
-        is_due = time.monotonic() - self._flushed_at > _FLUSH_SECONDS
-        if is_due or len(self._metrics) >= _MOST_METRICS:
-            self.flush()
+        self.flush_if_due()
 
     def _add_steps(self, result: StepsResult) -> None:
         self._metrics += [
             Metric("step/loss", loss, self._time_ms, step)
             for step, loss in enumerate(result.losses.tolist(), result.first_step)
         ]
-        self._flush_if_due()
+        self.flush_if_due()
 
     def _log_plan(self, result: PlanResult) -> None:
         self._log_tags({"plan": result.plan})
@@ -280,9 +282,9 @@ class MlflowRun:
             return
         self._pictures -= len(pictures)
         try:
-            # This imports matplotlib: 0.3 s, unless Keras has.
+            # This imports matplotlib.
             from runner.tracking.pictures.drawing import draw_pictures
-        except (ImportError, OSError, ValueError) as error:
+        except _NO_DRAWING as error:
             log.warning("pictures are not drawn: matplotlib cannot be imported: %s", error)
             return
         with tempfile.TemporaryDirectory() as folder:
@@ -290,6 +292,12 @@ class MlflowRun:
                 (Path(folder) / file).write_bytes(content)
             place = _PICTURES.get(type(result), "fetches")
             self._client.log_artifacts(self.run_id, folder, place)
+
+
+def prepare_drawing() -> None:
+    """Imports what draws pictures, ahead of the first; where it is not there, that one says so."""
+    with suppress(*_NO_DRAWING):
+        pass
 
 
 def open_store(tracking: SqliteTrackingConfig) -> MlflowClient:

@@ -134,8 +134,8 @@ def test_a_typo_in_a_type_is_one_message_at_the_type():
         ),
         (
             "task",
-            "defaults: [/schema_task_forward@_here_, _self_]\nname: t\nexamples: 3\ntraining: false",
-            "$: 'mask' is a required property",
+            "defaults: [/schema_task_forward@_here_, _self_]\nname: t\nexamples: 3\nmask: null",
+            "$: 'training' is a required property",
         ),
         ("task", "epochs: 3", "$: 'defaults' is a required property"),
         ("session", "defaults: [auto]\ndevice_count: {GPU: one}", "device_count.GPU: 'one' does"),
