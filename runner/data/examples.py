@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Of TensorFlow's tensors, in bytes.
+_ALIGNMENT = 64
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -25,10 +28,10 @@ class Examples:
         return len(self.rows)
 
     def take(self, indices: np.ndarray | slice) -> "Examples":
-        """Returns the examples at `indices`, in that order."""
+        """Returns the examples at `indices`, in that order; a copy where they are integers."""
         return Examples(
-            features={name: array[indices] for name, array in self.features.items()},
-            labels={name: array[indices] for name, array in self.labels.items()},
+            features={name: _take(array, indices) for name, array in self.features.items()},
+            labels={name: _take(array, indices) for name, array in self.labels.items()},
             rows=self.rows[indices],
         )
 
@@ -62,3 +65,19 @@ def iterate_batches(
 def order_epoch(count: int, seed: int, epoch: int) -> np.ndarray:
     """Returns (count,) the rows of an epoch in an order drawn from the seed and the epoch."""
     return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def _take(array: np.ndarray, indices: np.ndarray | slice) -> np.ndarray:
+    if isinstance(indices, slice) or array.dtype.hasobject:
+        return array[indices]
+    taken = _allocate((len(indices), *array.shape[1:]), array.dtype)
+    np.take(array, indices, axis=0, out=taken, mode="clip")
+    return taken
+
+
+def _allocate(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Returns an array whose memory begins where a tensor's does, so that a graph can share it."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)

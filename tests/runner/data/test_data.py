@@ -7,7 +7,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from models.problems import ConfigError
 from runner.data.breast_cancer import read_breast_cancer
 from runner.data.digits import read_digits
-from runner.data.examples import iterate_batches, order_epoch
+from runner.data.examples import Examples, iterate_batches, order_epoch
 from runner.data.sources import load_dataset
 
 
@@ -144,3 +144,11 @@ def test_tumours_are_those_of_scikit_learn():
     joined = np.concatenate([tumours.features[name] for name in ("mean", "error", "worst")], axis=1)
     np.testing.assert_array_equal(joined, source.data.astype(np.float32))
     np.testing.assert_array_equal(tumours.labels["benign"], source.target)
+
+
+def test_what_is_taken_can_be_shared_with_a_graph(compose):
+    train = load(compose()).train
+    for array in (*train.features.values(), *train.labels.values()):
+        assert array.ctypes.data % 64 == 0
+    texts = Examples({"text": np.array([b"a", b"bc"], object)}, {}, np.arange(2))
+    assert texts.take(np.array([1, 0])).features["text"].tolist() == [b"bc", b"a"]

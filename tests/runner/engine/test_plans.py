@@ -156,3 +156,14 @@ def test_what_xla_draws_otherwise_is_known():
         lambda: tf.random.stateless_truncated_normal([3], [1, 2])
     ).get_concrete_function()
     assert find_other_draws(function.graph.get_operations()) == ["StatelessTruncatedNormalV2"]
+
+
+@pytest.mark.parametrize("name", ["loop", "pipeline"])
+def test_examples_are_not_held_twice(compose, name):
+    config = compose("model=mlp")
+    with open_experiment(config) as (graph, session):
+        plans = open_plans(config, graph)
+        plans.open(PlanChoice(name, False, 0), session)
+        for variable, array in plans.held.items():
+            array[0] = 7
+            assert (session.read({"held": variable})["held"][0] == 7).all()
