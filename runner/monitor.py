@@ -37,10 +37,6 @@ def validate_stop(config: StopConfig, model: ModelConfig, *, validates: bool) ->
         model: The model, whose losses and metrics can be looked at.
         validates: Whether there is a validation split.
     """
-    for key, least in (("steps", 1), ("minutes", 0), ("patience", 0), ("min_delta", 0)):
-        value = getattr(config, key)
-        if value is not None and value < least:
-            yield expected(f"task.stop.{key}", f"a number of {least} or more", value)
     if config.mode not in (None, "min", "max"):
         yield expected("task.stop.mode", "min, max or null", config.mode)
     if config.target is None and config.patience is None:

@@ -198,12 +198,13 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         yield from _validate_benchmark(config, task)
     if isinstance(task, TrainConfig):
         yield from _at_least("task.epochs", task.epochs, 1)
+        for key, least in (("steps", 1), ("minutes", 0), ("patience", 0), ("min_delta", 0)):
+            yield from _at_least(f"task.stop.{key}", getattr(task.stop, key), least)
         yield from validate_stop(
             task.stop, config.model, validates=config.data.split.validation > 0
         )
         for key, value in vars(task.every).items():
-            if value is not None:
-                yield from _at_least(f"task.every.{key}", value, 1)
+            yield from _at_least(f"task.every.{key}", value, 1)
         features = list(dict.fromkeys([*config.model.inputs, *config.data.features]))
         yield from validate_labels(config.model, list(config.data.labels), features)
         if config.model.loss is None and not _may_add_loss(config):

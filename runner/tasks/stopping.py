@@ -38,7 +38,6 @@ class Stopper:
         self._best: float | None = None
         self._best_step = 0
         self._waited = 0
-        self._step = 0
         self.reason = ""
         self.best_weights: Weights | None = None
 
@@ -49,26 +48,28 @@ class Stopper:
 
     def look(self, split: str, metrics: Metrics, step: int) -> None:
         """Looks at the metrics of a split after a step, if they are those to look at."""
-        self._step = step
         monitored, _, name = self._config.monitor.partition("/")
         if self._is_watching and split == monitored:
             self._judge(metrics[name], step)
 
     def look_at_clock(self, step: int) -> None:
         """Looks at the time and at the number of steps."""
-        self._step = step
         if self._config.steps is not None and step >= self._config.steps:
             self.reason = self.reason or f"task.stop.steps: {step} steps were taken"
         if self._ends_at is not None and time.monotonic() >= self._ends_at:
             minutes = self._config.minutes
             self.reason = self.reason or f"task.stop.minutes: {minutes:g} min passed by step {step}"
 
-    def result(self) -> StopResult | None:
-        """Returns what came of it; None where training went to its end with its last weights."""
+    def result(self, step: int) -> StopResult | None:
+        """Returns what came of it; None where training went to its end with its last weights.
+
+        Args:
+            step: The last step that was taken.
+        """
         best = None if self.best_weights is None else self._best_step
         if not self.reason and best is None:
             return None
-        return StopResult(self._step, self.reason, best)
+        return StopResult(step, self.reason, best)
 
     def _judge(self, value: float, step: int) -> None:
         config = self._config
@@ -80,15 +81,25 @@ class Stopper:
                 self.best_weights = {name: np.array(array) for name, array in weights.items()}
         else:
             self._waited += 1
-        if config.target is not None and not self._is_better(config.target, value, 0.0):
+        if self._is_reached(value):
             self.reason = f"task.stop.target: {config.monitor} is {value:.4g} after step {step}"
         elif config.patience is not None and self._waited >= max(config.patience, 1):
             self.reason = (
-                f"task.stop.patience: {config.monitor} is not below {self._best:.4g}, as after "
-                f"step {self._best_step}, in {self._waited} looks up to step {step}"
+                f"task.stop.patience: {config.monitor} {self._describe_best()}, in "
+                f"{self._waited} looks up to step {step}"
             )
-            if self._is_higher_better:
-                self.reason = self.reason.replace("not below", "not above")
+
+    def _describe_best(self) -> str:
+        if self._best is None:
+            return "is not a number"
+        side = "above" if self._is_higher_better else "below"
+        return f"is not {side} {self._best:.4g}, as after step {self._best_step}"
+
+    def _is_reached(self, value: float) -> bool:
+        target = self._config.target
+        if target is None:
+            return False
+        return value >= target if self._is_higher_better else value <= target
 
     def _is_better(self, value: float, other: float | None, by: float) -> bool:
         if other is None:

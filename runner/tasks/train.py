@@ -66,9 +66,9 @@ def train(
     plan, chosen = choose_plan(config, session, plans, schedule.last_step)
     yield replace(chosen, notes=tuple(schedule.describe()))
     trainer = _Trainer(
-        config, task, graph, graph.training, session, plan, schedule, stopper, dataset.train
+        config, task, graph, graph.training, session, plan, schedule, stopper, dataset
     )
-    yield from trainer.fit(dataset)
+    yield from trainer.fit()
     yield from trainer.evaluate("test", dataset.test)
     yield WeightsResult(read_weights())
     shown = dataset.test.take(slice(task.examples))
@@ -89,7 +89,7 @@ class _Trainer:
         plan: Plan,
         schedule: Schedule,
         stopper: Stopper,
-        trained: Examples,
+        dataset: Dataset,
     ) -> None:
         self._config = config
         self._task = task
@@ -103,20 +103,20 @@ class _Trainer:
         self._reset = session.callable(steps.reset)
         self._reset_evaluation = session.callable(steps.reset_evaluation)
         self._watch = Watch(config, graph, session, steps) if config.debug.check_finite else None
-        self._trained = trained
+        self._dataset = dataset
         self._epoch = 0
         self._step = 0
 
-    def fit(self, dataset: Dataset) -> Iterator[Result]:
+    def fit(self) -> Iterator[Result]:
         """Yields the results of all epochs, or of those until training is stopped."""
         yield Started(
             epochs=self._task.epochs,
             steps_per_epoch=self._schedule.steps_per_epoch,
-            examples={name: len(examples) for name, examples in vars(dataset).items()},
+            examples={name: len(examples) for name, examples in vars(self._dataset).items()},
         )
         while self._epoch < self._task.epochs and not self._stopper.reason:
             self._epoch += 1
-            yield from self._fit_epoch(dataset)
+            yield from self._fit_epoch()
         yield from self._end()
 
     def evaluate(self, split: str, examples: Examples) -> Iterator[SplitResult]:
@@ -128,14 +128,14 @@ class _Trainer:
         for batch in batches:
             values = self._evaluate({**batch.features, **batch.labels})
             if self._watch and not math.isfinite(values[BATCH_LOSS]):
-                raise self._watch.find_in_evaluation(split, batch, self._trained, self._step)
+                raise self._watch.find_in_evaluation(split, batch, self._dataset.train, self._step)
         if values:
             metrics = {name: float(value) for name, value in values.items() if name != BATCH_LOSS}
             yield SplitResult(split, self._epoch, self._step, metrics)
 
-    def _fit_epoch(self, dataset: Dataset) -> Iterator[Result]:
+    def _fit_epoch(self) -> Iterator[Result]:
         self._reset({})
-        examples = self._trained
+        examples = self._dataset.train
         if self._watch:
             self._watch.open_epoch(self._epoch, self._step)
         before = self._step
@@ -158,27 +158,27 @@ class _Trainer:
             self._stopper.look_at_clock(end)
             if self._stopper.looks_at_steps:
                 self._stopper.look("step", {LOSS: float(losses[-1])}, end)
-            yield from self._do_due(dataset)
+            yield from self._do_due()
         if self._watch:
             self._watch.look_at_weights(examples, self._step)
         yield SplitResult("train", self._epoch, self._step, running)
         self._stopper.look("train", running, self._step)
         if self._task.every.validate is None:
-            yield from self._validate(dataset)
+            yield from self._validate()
 
-    def _validate(self, dataset: Dataset) -> Iterator[Result]:
-        for result in self.evaluate("validation", dataset.validation):
+    def _validate(self) -> Iterator[Result]:
+        for result in self.evaluate("validation", self._dataset.validation):
             yield result
             self._stopper.look("validation", result.metrics, self._step)
 
-    def _do_due(self, dataset: Dataset) -> Iterator[Result]:
+    def _do_due(self) -> Iterator[Result]:
         """Yields what is to be done after the step that was taken last."""
         due = self._schedule.find_due(self._step)
         if "validate" in due:
-            yield from self._validate(dataset)
+            yield from self._validate()
         if "fetch" in due:
-            split = "validation" if len(dataset.validation) else "test"
-            shown = getattr(dataset, split).take(slice(self._task.examples))
+            split = "validation" if len(self._dataset.validation) else "test"
+            shown = getattr(self._dataset, split).take(slice(self._task.examples))
             yield from fetch_examples(
                 self._config, self._graph, self._session, shown, split=split, step=self._step
             )
@@ -190,14 +190,14 @@ class _Trainer:
         best = self._stopper.best_weights
         if best is not None:
             self._session.load((self._graph.weights[name], value) for name, value in best.items())
-        result = self._stopper.result()
+        result = self._stopper.result(self._step)
         if result is not None:
             yield result
 
     def _take(self, first: int, rows: np.ndarray) -> Generator[Result, None, dict[str, np.ndarray]]:
         """Takes the steps of a call, yields its trace if asked, and returns what was fetched."""
         if first in self._schedule.traced:
-            batch = self._trained.take(rows)
+            batch = self._dataset.train.take(rows)
             arrays = {**batch.features, **batch.labels}
             fetched, trace = self._train.trace(arrays, f"train_step_{first}", self._config.trace)
             yield trace

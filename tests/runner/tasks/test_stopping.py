@@ -74,7 +74,7 @@ def test_it_stops_where_keras_does(compose, mode, patience, min_delta, seed):
     keras_stops, best = stopped_by_keras(values, mode=mode, patience=patience, min_delta=min_delta)
     assert (look if stopper.reason else None) == keras_stops
     assert stopper.best_weights["look"] == best
-    assert stopper.result().best_step == best
+    assert stopper.result(look).best_step == best
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,27 @@ def test_a_target_is_reached_from_the_worse_side(compose, monitor, spec, is_reac
         assert not stopper.reason
         stopper.look(split, {name: value}, step)
     assert stopper.reason == f"task.stop.target: {monitor} is {is_reached[-1]:.4g} after step 2"
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_what_is_no_number_reaches_no_target_and_betters_nothing(compose, mode):
+    stops = ["task.stop.target=0.9", "task.stop.patience=2", f"task.stop.mode={mode}"]
+    stopper = Stopper(compose(*stops).task.stop, {}, dict)
+    stopper.look("validation", {"loss": float("nan")}, 10)
+    assert not stopper.reason
+    stopper.look("validation", {"loss": float("nan")}, 20)
+    assert stopper.reason == (
+        "task.stop.patience: validation/loss is not a number, in 2 looks up to step 20"
+    )
+    assert stopper.best_weights is None
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_a_target_is_reached_where_it_is_met(compose, mode):
+    config = compose("task.stop.target=0.5", f"task.stop.mode={mode}").task.stop
+    stopper = Stopper(config, {}, dict)
+    stopper.look("validation", {"loss": 0.5}, 1)
+    assert stopper.reason == "task.stop.target: validation/loss is 0.5 after step 1"
 
 
 def test_training_ends_after_so_many_steps(compose):
