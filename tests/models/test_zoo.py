@@ -38,7 +38,7 @@ def zoo_model(request, compose):
         f"task={'train' if twin.losses else 'forward'}",
         "optimizer=sgd",
         "optimizer.learning_rate=0.001",
-        "seed=1",
+        "seed=3",
     )
     examples = load_dataset(config.data, config.model.inputs, config.seed).train
     size = next(iter(config.model.inputs.values())).batch_size or EXAMPLES
@@ -169,7 +169,7 @@ def test_its_outputs_and_gradients_are_those_of_the_twin(zoo_model, is_training)
     scale = max(np.abs(gradient).max() for gradient in wanted["gradients"].values())
     assert_close(ours["gradients"], wanted["gradients"], rtol=1e-5, atol=1e-5 * scale)
     # Nothing has vanished but what softmax, blind to a shift of all keys, has no gradient for.
-    assert all(np.abs(output).max() > 0.01 for output in wanted["outputs"].values())
+    assert all(np.abs(output).max() > 0.1 for output in wanted["outputs"].values())
     assert {
         path
         for path, gradient in wanted["gradients"].items()
