@@ -1,8 +1,13 @@
-"""Where the time of a run goes."""
+"""The time, and where that of a run goes."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def now_ms() -> int:
+    """Returns the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 class PhaseClock:

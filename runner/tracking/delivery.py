@@ -21,7 +21,6 @@ import os
 import select
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +30,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.problems import ConfigError
+from models.problems import ConfigError, Problem
+from runner.clock import now_ms
 from runner.config import SqliteTrackingConfig
 from runner.tracking.entries import RunEnded, RunStarted
 from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
@@ -100,42 +100,55 @@ class _Delivery:
             if self._run is not None and self._failure is None:
                 self._run.flush_if_due()
         except SpoolError as error:
+            # Nothing that comes after it can be read.
             self._failure = self._failure or str(error)
+            self._fail(now_ms())
             self._finish()
         except _FAILURES as error:
-            self._failure = _first_line(error)
+            self._failure = _describe(error)
 
     def give_up(self) -> None:
         """Closes a run whose process is gone before the run had ended."""
         self.look()
-        if self._run is not None and self._reader is not None:
+        if self._failure is not None:
+            self._fail(now_ms())
+        elif self._run is not None:
             with suppress(*_FAILURES):
-                self._run.write(RunEnded(Status.KILLED, _KILLED), _now_ms())
+                self._run.write(RunEnded(Status.KILLED, _KILLED), now_ms())
 
     def _deliver(self, spooled: Spooled) -> None:
         """Writes an entry; after one that the store did not take, none but the last."""
+        if isinstance(spooled.entry, RunStarted):
+            self._start(spooled.entry, spooled.time_ms)
+            return
         try:
-            if isinstance(spooled.entry, RunStarted):
-                self._start(spooled.entry, spooled.time_ms)
-            elif self._run is not None and self._failure is None:
+            if self._run is not None and self._failure is None:
                 self._run.write(spooled.entry, spooled.time_ms)
-            elif self._run is not None and isinstance(spooled.entry, RunEnded):
-                self._run.write(RunEnded(Status.FAILED, self._failure), spooled.time_ms)
-        except ConfigError as error:
-            (problem,) = error.problems
-            self._answers.send(problem=[problem.path, problem.message])
-            self._close()
         except _FAILURES as error:
-            self._failure = self._failure or _first_line(error)
+            self._failure = _describe(error)
+        if self._failure is not None and isinstance(spooled.entry, RunEnded):
+            self._fail(spooled.time_ms)
 
     def _start(self, started: RunStarted, time_ms: int) -> None:
         try:
             self._run = create_run(self._open(started.tracking), started, time_ms)
+        except ConfigError as error:
+            (problem,) = error.problems
+            self._refuse(problem)
         except _FAILURES as error:
-            self._answers.send(problem=["tracking", f"no run can be created: {_first_line(error)}"])
-            self._close()
-            return
-        self._answers.send(run_id=self._run.run_id)
+            self._refuse(Problem("tracking", f"no run can be created: {_describe(error)}"))
+        else:
+            self._answers.send(run_id=self._run.run_id)
+
+    def _refuse(self, problem: Problem) -> None:
+        self._answers.send(problem=[problem.path, problem.message])
+        self._close()
+
+    def _fail(self, time_ms: int) -> None:
+        """Ends the run as FAILED, as far as the store takes that."""
+        if self._run is not None:
+            with suppress(*_FAILURES):
+                self._run.fail(f"MLflow did not take all of it: {self._failure}\n", time_ms)
 
     def _open(self, tracking: SqliteTrackingConfig) -> MlflowClient:
         if tracking.database not in self._clients:
@@ -184,12 +197,12 @@ def main() -> None:
     os._exit(0)
 
 
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _describe(error: BaseException) -> str:
+    """Returns what the error came from, in a line: MLflow's own often says little."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
 if __name__ == "__main__":

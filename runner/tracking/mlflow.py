@@ -1,5 +1,6 @@
 """Writes a run's entries to MLflow."""
 
+import importlib
 import logging
 import os
 import re
@@ -130,6 +131,17 @@ class MlflowRun:
         self._metrics = []
         self._flushed_at = time.monotonic()
 
+    def fail(self, reason: str, time_ms: int) -> None:
+        """Ends the run as FAILED for `reason`, without the metrics that wait.
+
+        Args:
+            reason: What the store did not take, and why.
+            time_ms: When the run ended, in milliseconds since 1970.
+        """
+        self._metrics = []
+        self._time_ms = time_ms
+        self._close(RunEnded(Status.FAILED, reason))
+
     def _log_tags(self, tags: Mapping[str, str]) -> None:
         entities = [RunTag(key, value) for key, value in tags.items()]
         self._client.log_batch(self.run_id, tags=entities)
@@ -139,8 +151,8 @@ class MlflowRun:
         self.flush()
         if end.error is not None:
             self._log_text("error.txt", end.error)
-        for log in sorted(self._output_dir.glob("*.log")):
-            self._client.log_artifact(self.run_id, str(log))
+        for file in sorted(self._output_dir.glob("*.log")):
+            self._client.log_artifact(self.run_id, str(file))
         self._client.set_terminated(self.run_id, end.status.value, self._time_ms)
 
     def _log_result(self, result: Result) -> None:
@@ -297,7 +309,7 @@ class MlflowRun:
 def prepare_drawing() -> None:
     """Imports what draws pictures, ahead of the first; where it is not there, that one says so."""
     with suppress(*_NO_DRAWING):
-        pass
+        importlib.import_module("runner.tracking.pictures.drawing")
 
 
 def open_store(tracking: SqliteTrackingConfig) -> MlflowClient:

@@ -83,21 +83,15 @@ class NullTracker:
 
 @contextmanager
 def closing(tracker: Tracker) -> Iterator[Tracker]:
-    """Yields `tracker` and closes it with the status that the block ended in."""
-    with closing_on_error(tracker):
-        yield tracker
-    with hold_signals():
-        tracker.close(Status.FINISHED)
-
-
-@contextmanager
-def closing_on_error(tracker: Tracker) -> Iterator[None]:
-    """Closes `tracker` if the block raises.
+    """Yields `tracker` and closes it with the status that the block ended in.
 
     An exception that is no ``Exception``, such as an interrupt, means KILLED; any other FAILED.
+
+    Raises:
+        TrackingError: If the block ends well and the store did not take all of it.
     """
     try:
-        yield
+        yield tracker
     except BaseException as error:
         status = Status.FAILED if isinstance(error, Exception) else Status.KILLED
         try:
@@ -107,3 +101,5 @@ def closing_on_error(tracker: Tracker) -> Iterator[None]:
             # What ended the run is what its user has to know first.
             log.error("%s", lost)
         raise
+    with hold_signals():
+        tracker.close(Status.FINISHED)

@@ -65,6 +65,11 @@ def open_run(config, tmp_path):
     return lambda: open_tracker(config, tmp_path)
 
 
+def read_error(run):
+    artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
+    return (artifacts / "error.txt").read_text(encoding="utf-8")
+
+
 def spools(folder):
     return list(folder.glob("*.spool"))
 
@@ -142,14 +147,21 @@ def test_a_run_whose_process_is_killed_is_closed_with_all_that_it_logged(client,
         time.sleep(0.05)
     assert run.info.status == "KILLED"
     assert run.data.metrics == {"step/loss": 0.25}
-    error = Path(run.info.artifact_uri.removeprefix("file://")) / "error.txt"
-    assert "ended without a word" in error.read_text(encoding="utf-8")
+    assert "ended without a word" in read_error(run)
+
+
+def rename_table(config, old, new):
+    with sqlite3.connect(config.tracking.database) as connection:
+        connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    connection.close()
 
 
 def break_store(config):
-    with sqlite3.connect(config.tracking.database) as connection:
-        connection.execute("ALTER TABLE metrics RENAME TO gone")
-    connection.close()
+    rename_table(config, "metrics", "gone")
+
+
+def mend_store(config):
+    rename_table(config, "gone", "metrics")
 
 
 def test_what_a_store_does_not_take_is_kept(open_run, client, config, tmp_path):
@@ -160,6 +172,20 @@ def test_what_a_store_does_not_take_is_kept(open_run, client, config, tmp_path):
         tracker.log_result(EPOCH)
     (spool,) = spools(tmp_path)
     assert str(caught.value).endswith(f"All that the run logged is in {spool}")
+    mend_store(config)
+    run = client.get_run(tracker.run_id)
+    assert run.info.status == "FAILED"
+    assert "no such table: metrics" in read_error(run)
+
+
+def test_a_spool_that_is_damaged_ends_its_run(open_run, client):
+    tracker = open_run()
+    tracker._spool._write(bytes(100))
+    with pytest.raises(TrackingError, match="is damaged"), closing(tracker):
+        tracker.log_result(EPOCH)
+    run = client.get_run(tracker.run_id)
+    assert run.info.status == "FAILED"
+    assert "is damaged" in read_error(run)
 
 
 def test_a_run_that_failed_says_so_before_what_the_store_did(open_run, config, caplog):

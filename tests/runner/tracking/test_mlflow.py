@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from runner.results import (
 )
 from runner.tracking.courier import describe_start, name_run
 from runner.tracking.entries import ResultLogged, RunEnded
-from runner.tracking.mlflow import MlflowRun, create_run, open_store
+from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
 from runner.tracking.spool import SpoolReader, SpoolWriter
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext, Status
@@ -57,19 +58,26 @@ def context(tmp_path):
 def run_with(config, context, *results, status=Status.FINISHED, error=None):
     """Returns the client and the run that spooled `results`, delivered."""
     file = context.output_dir / "entries.spool"
-    with SpoolWriter(file) as spool:
+    with closing(SpoolWriter(file)) as spool:
         spool.append(describe_start(config, config.tracking, context, SOURCE))
         for result in results:
             spool.append(ResultLogged(result))
         spool.append(RunEnded(status, error))
     client = open_store(config.tracking)
-    with SpoolReader(file) as reader:
+    with closing(SpoolReader(file)) as reader:
         first, *others = reader.read()
     run = create_run(client, first.entry, first.time_ms)
     for spooled in others:
         run.write(spooled.entry, spooled.time_ms)
     file.unlink()
     return client, client.get_run(run.run_id)
+
+
+def test_what_draws_is_imported_ahead(monkeypatch):
+    drawing = "runner.tracking.pictures.drawing"
+    monkeypatch.delitem(sys.modules, drawing, raising=False)
+    prepare_drawing()
+    assert drawing in sys.modules
 
 
 def read_artifact(run, path):

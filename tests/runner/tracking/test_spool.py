@@ -4,6 +4,7 @@ import os
 import pickle
 import struct
 import zlib
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -27,12 +28,12 @@ def file(tmp_path):
 
 
 def read_all(file):
-    with SpoolReader(file) as reader:
+    with closing(SpoolReader(file)) as reader:
         return [spooled.entry for spooled in reader.read()]
 
 
 def test_entries_come_back_in_order(file):
-    with SpoolWriter(file) as spool:
+    with closing(SpoolWriter(file)) as spool:
         for entry in ENTRIES:
             spool.append(entry)
     assert read_all(file) == ENTRIES
@@ -46,7 +47,7 @@ def test_arrays_come_back_as_they_were(file):
     result = FetchResult(
         "test", fetched, frozenset(["a"]), {"a": "x", "n": ["b"]}, np.arange(2), {}, None
     )
-    with SpoolWriter(file) as spool:
+    with closing(SpoolWriter(file)) as spool:
         spool.append(ResultLogged(steps))
         spool.append(ResultLogged(result))
     first, second = (entry.result for entry in read_all(file))
@@ -62,14 +63,14 @@ def test_arrays_come_back_as_they_were(file):
 
 
 def test_an_entry_is_taken_once_it_is_whole(file, tmp_path):
-    with SpoolWriter(file) as spool:
+    with closing(SpoolWriter(file)) as spool:
         spool.append(ENTRIES[0])
         first = file.stat().st_size
         spool.append(ResultLogged(StepsResult(1, 1, np.ones(100), {})))
     content = file.read_bytes()
     growing = tmp_path / "growing.spool"
     growing.write_bytes(b"")
-    with SpoolReader(growing) as reader:
+    with closing(SpoolReader(growing)) as reader:
         taken = []
         for byte in range(len(content)):
             with growing.open("ab") as stream:
@@ -79,18 +80,24 @@ def test_an_entry_is_taken_once_it_is_whole(file, tmp_path):
 
 
 def test_a_damaged_entry_is_told_of(file):
-    with SpoolWriter(file) as spool:
+    with closing(SpoolWriter(file)) as spool:
         spool.append(ENTRIES[0])
         start = file.stat().st_size
         spool.append(ENTRIES[1])
     content = bytearray(file.read_bytes())
     content[-3] ^= 1
     file.write_bytes(content)
-    with SpoolReader(file) as reader:
+    with closing(SpoolReader(file)) as reader:
         entries = reader.read()
         assert next(entries).entry == ENTRIES[0]
         with pytest.raises(SpoolError, match=rf"the entry at byte {start} is damaged$"):
             next(entries)
+
+
+def test_zeros_are_no_entry(file):
+    file.write_bytes(bytes(100))
+    with pytest.raises(SpoolError, match=r"the entry at byte 0 is damaged$"):
+        read_all(file)
 
 
 class Command:
