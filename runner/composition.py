@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.arithmetic import ARITHMETIC
-from runner.config import SCHEMAS, ExperimentConfig
+from runner.config import SCHEMAS, ExperimentConfig, FileDataConfig, TableDataConfig
+from runner.data.sources import describe
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"
@@ -51,22 +52,44 @@ def register() -> None:
     store.store(name="experiment_schema", node=schema)
     for group, schemas in SCHEMAS.items():
         for name, node in schemas.items():
-            store.store(name=f"schema_{group}_{name}", node=node)
+            schema = OmegaConf.structured(node)
+            if node is TableDataConfig:  # as in _OPEN_MAPPINGS
+                OmegaConf.set_struct(schema._get_node("columns"), False)
+            store.store(name=f"schema_{group}_{name}", node=schema)
 
 
 def to_config(cfg: DictConfig) -> ExperimentConfig:
     """Returns the typed configuration that Hydra's `cfg` holds, every interpolation resolved.
 
     Raises:
-        ConfigError: If there is a key that the schema does not have.
+        ConfigError: If there is a key that the schema does not have, or a file of the data cannot
+            be read.
         omegaconf.errors.OmegaConfBaseException: If a value is missing, of the wrong type, or
             interpolates what is not there.
     """
+    describe_data(cfg)
     config = cast(ExperimentConfig, OmegaConf.to_object(cfg))
     problems = list(_unknown_keys("", config))
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def describe_data(cfg: DictConfig) -> None:
+    """Writes what the files of the data hold to `cfg`, where the models' YAML takes it from.
+
+    Raises:
+        ConfigError: If a file cannot be read, or has not what is declared.
+    """
+    kind = OmegaConf.get_type(cfg, "data")
+    if kind is None or not issubclass(kind, FileDataConfig):
+        return
+    data = cast(FileDataConfig, OmegaConf.to_object(cfg.data))
+    described = describe(data)
+    cfg.data.features = {**described.features, **data.features}
+    cfg.data.labels = {**described.labels, **data.labels}
+    if data.classes is None:
+        cfg.data.classes = described.classes
 
 
 def _unknown_keys(path: str, config: Any) -> Iterator[Problem]:

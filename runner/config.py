@@ -18,6 +18,9 @@ from runner.config_proto import (
     ThreadPoolOptionConfig,
 )
 
+COLUMN_TYPES = ("numeric", "categorical", "text", "ignore")
+ENCODINGS = ("one_hot", "index")
+
 
 @dataclass
 class SplitConfig:
@@ -67,6 +70,21 @@ class BreastCancerDataConfig(DataConfig):
 
 
 @dataclass
+class IrisDataConfig(DataConfig):
+    """The measurements of irises that scikit-learn carries."""
+
+
+@dataclass
+class WineDataConfig(DataConfig):
+    """The analyses of wines that scikit-learn carries."""
+
+
+@dataclass
+class DiabetesDataConfig(DataConfig):
+    """The patients with diabetes that scikit-learn carries."""
+
+
+@dataclass
 class RandomDataConfig(DataConfig):
     """Random examples in the shapes of the model's inputs.
 
@@ -75,6 +93,66 @@ class RandomDataConfig(DataConfig):
     """
 
     examples: int = MISSING
+
+
+@dataclass
+class FileDataConfig(DataConfig):
+    """Examples in files of the user's own, whose features, labels and classes are read from them.
+
+    Attributes:
+        file: Where they are; relative to the folder that the command is given in.
+        targets: The names of those to predict, the main one first; none where there are none.
+        missing: What becomes of rows in which a value is missing: ``refuse``, ``drop`` or ``keep``.
+    """
+
+    file: str = MISSING
+    targets: list[str] = MISSING
+    missing: str = MISSING
+
+
+@dataclass
+class ArraysDataConfig(FileDataConfig):
+    """Arrays in an .npz file, or in the .npy files of a folder.
+
+    Attributes:
+        fill: What NaN is replaced with; null for nothing.
+    """
+
+    fill: float | None = MISSING
+
+
+@dataclass
+class ColumnConfig:
+    """What becomes of a column of a table.
+
+    Attributes:
+        type: ``numeric``, ``categorical``, ``text`` or ``ignore``; null for what its values look
+            like.
+        feature: The feature that it stands in, beside others that name it; null for ``numbers``,
+            or for one of the column's name where it is text or an index.
+        encoding: Of a category: ``one_hot``, a 1 among zeros, or ``index``, an integer.
+        categories: The values of a category in the order of their indices; null for those that
+            there are, sorted.
+        fill: What stands for a missing value; null for nothing.
+    """
+
+    type: str | None = field(default=None, metadata={"choices": COLUMN_TYPES})
+    feature: str | None = None
+    encoding: str = field(default="one_hot", metadata={"choices": ENCODINGS})
+    categories: list[str] | None = None
+    fill: Any = None
+
+
+@dataclass
+class TableDataConfig(FileDataConfig):
+    """A table, CSV or Parquet.
+
+    Attributes:
+        columns: What becomes of which column, as a ``ColumnConfig``; of others, what their values
+            look like.
+    """
+
+    columns: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -377,9 +455,14 @@ class ExperimentConfig:
 # The kinds that a group's YAML files are of: `/schema_data_digits@_here_` in a defaults list.
 SCHEMAS: dict[str, dict[str, type]] = {
     "data": {
+        "arrays": ArraysDataConfig,
         "breast_cancer": BreastCancerDataConfig,
+        "diabetes": DiabetesDataConfig,
         "digits": DigitsDataConfig,
+        "iris": IrisDataConfig,
         "random": RandomDataConfig,
+        "table": TableDataConfig,
+        "wine": WineDataConfig,
     },
     "task": {
         "train": TrainConfig,

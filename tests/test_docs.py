@@ -7,6 +7,7 @@ import tensorflow as tf
 import yaml
 
 from runner.composition import CONF, PROJECT
+from runner.data.table import read_table
 from runner.engine.graph import build_graph
 from runner.engine.protos import build_config_proto
 from runner.session_options import find_idle_options
@@ -53,6 +54,38 @@ def test_a_snippet_of_the_session_opens_one(compose, tmp_path, snippet):
     assert list(find_idle_options(config.session, gpus=0)) == []
     with tf.compat.v1.Session(graph=tf.Graph(), config=build_config_proto(config.session)):
         pass
+
+
+def test_the_columns_of_the_page_on_data_are_those_of_a_table(compose, tmp_path):
+    text = (PROJECT / "docs" / "data.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "houses.csv").write_text(
+        "id,city,floor,door,kind,rooms,note,price\n"
+        "1,Rome,1,2,boat,,by the river,10.5\n2,Oslo,0,1,flat,4,small,8.5\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "data" / "houses.yaml").write_text(
+        f"defaults: [table, _self_]\nfile: {tmp_path}/houses.csv\ntargets: [price]\n{snippet}",
+        encoding="utf-8",
+    )
+    config = compose(f"hydra.searchpath=[file://{tmp_path}]", "model=regression", "data=houses")
+    validate(config)
+    features = {name: (one.shape, one.dtype) for name, one in config.data.features.items()}
+    assert features == {
+        "city": ([], "int64"),
+        "position": ([2], "float32"),
+        "numbers": ([4], "float32"),
+        "note": ([], "string"),
+    }
+    examples = read_table(config.data)
+    assert examples.features["numbers"].tolist() == [[0, 0, 1, 1], [1, 0, 0, 4]]
+
+
+def test_the_sources_of_the_page_on_data_are_all_there():
+    text = (PROJECT / "docs" / "data.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert sorted(listed) == sorted(file.stem for file in (CONF / "data").glob("*.yaml"))
 
 
 def test_the_presets_of_the_session_are_all_listed():

@@ -3,17 +3,54 @@
 from collections.abc import Mapping
 
 from models.config import TensorConfig
+from models.problems import ConfigError
 from runner.config import (
+    ArraysDataConfig,
     BreastCancerDataConfig,
     DataConfig,
+    DiabetesDataConfig,
     DigitsDataConfig,
+    FileDataConfig,
+    IrisDataConfig,
     RandomDataConfig,
+    TableDataConfig,
+    WineDataConfig,
 )
+from runner.data.arrays import describe_arrays, read_arrays
 from runner.data.breast_cancer import read_breast_cancer
+from runner.data.description import Description, check_tensors
+from runner.data.diabetes import read_diabetes
 from runner.data.digits import read_digits
-from runner.data.examples import Dataset
+from runner.data.examples import Dataset, Examples
+from runner.data.iris import read_iris
 from runner.data.random import draw_random
 from runner.data.splits import split_examples
+from runner.data.wine import read_wine
+
+
+def describe(config: FileDataConfig) -> Description:
+    """Returns the schema of the configured files, in which what is declared of it holds.
+
+    Raises:
+        ConfigError: If a file cannot be read, or has not what is declared.
+    """
+    match config:
+        case ArraysDataConfig():
+            found = describe_arrays(config)
+        case TableDataConfig():
+            # This imports Arrow.
+            from runner.data.table import describe_table
+
+            found = describe_table(config)
+        case _:
+            raise TypeError(f"no source describes a {type(config).__name__}")
+    problems = [
+        *check_tensors("data.features", config.features, found.features),
+        *check_tensors("data.labels", config.labels, found.labels),
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 def load_dataset(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Dataset:
@@ -24,13 +61,28 @@ def load_dataset(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: i
         inputs: The model's inputs, whose shapes random examples take.
         seed: Seeds the splits and random examples.
     """
+    return split_examples(_read(config, inputs, seed), config, seed)
+
+
+def _read(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
     match config:
+        case ArraysDataConfig():
+            return read_arrays(config)
         case BreastCancerDataConfig():
-            examples = read_breast_cancer()
+            return read_breast_cancer()
+        case DiabetesDataConfig():
+            return read_diabetes()
         case DigitsDataConfig():
-            examples = read_digits()
+            return read_digits()
+        case IrisDataConfig():
+            return read_iris()
         case RandomDataConfig():
-            examples = draw_random(config, inputs, seed)
-        case _:
-            raise TypeError(f"no source reads a {type(config).__name__}")
-    return split_examples(examples, config, seed)
+            return draw_random(config, inputs, seed)
+        case TableDataConfig():
+            # This imports Arrow.
+            from runner.data.table import read_table
+
+            return read_table(config)
+        case WineDataConfig():
+            return read_wine()
+    raise TypeError(f"no source reads a {type(config).__name__}")

@@ -12,7 +12,7 @@ from omegaconf import MISSING
 
 from models.config import InputConfig, ModelConfig, TensorConfig
 from models.registry import DTYPES
-from runner.config import SCHEMAS, ExperimentConfig
+from runner.config import SCHEMAS, ColumnConfig, ExperimentConfig, TableDataConfig
 from runner.schema.layers import NAMES
 from runner.schema.values import PARTIAL, Schema, check_text, offer_texts, refer, value_of
 
@@ -42,6 +42,7 @@ _FURTHER: Mapping[tuple[type, str], Schema] = {
         "items": {**value_of(["integer", "null"], "a whole number or null"), "minimum": 1}
     },
     (InputConfig, "batch_size"): {"minimum": 1},
+    (TableDataConfig, "columns"): {"additionalProperties": refer(f"ColumnConfig{PARTIAL}")},
 }
 # Keys that a whole model gives, though its dataclass has them empty at first.
 _NEEDED = ((ModelConfig, "inputs"), (ModelConfig, "layers"))
@@ -49,7 +50,7 @@ _NEEDED = ((ModelConfig, "inputs"), (ModelConfig, "layers"))
 
 def define_records() -> dict[str, Schema]:
     """Returns the definitions of the configuration's dataclasses and of all within them."""
-    classes = dict.fromkeys(_find_records(ExperimentConfig))
+    classes = dict.fromkeys([*_find_records(ExperimentConfig), ColumnConfig])
     for kinds in SCHEMAS.values():
         for kind in kinds.values():
             classes.update(dict.fromkeys(_find_records(kind)))

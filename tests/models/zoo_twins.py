@@ -179,6 +179,26 @@ def build_wide_deep():
     return Twin(model, {"logit": ("benign", cross_entropy, 1.0)}, data="breast_cancer")
 
 
+def stack_tabular(columns):
+    numbers = keras.Input((columns,), name="numbers")
+    x = layers.BatchNormalization(momentum=0.9, name="norm")(numbers)
+    x = layers.Dense(64, activation="relu", name="dense1")(x)
+    return numbers, layers.Dense(32, activation="relu", name="dense2")(x)
+
+
+def build_tabular():
+    numbers, x = stack_tabular(13)
+    cross_entropy = losses.SparseCategoricalCrossentropy(from_logits=True)
+    model = keras.Model({"numbers": numbers}, {"logits": layers.Dense(3, name="logits")(x)})
+    return Twin(model, {"logits": ("cultivar", cross_entropy, 1.0)}, data="wine")
+
+
+def build_regression():
+    numbers, x = stack_tabular(10)
+    model = keras.Model({"numbers": numbers}, {"value": layers.Dense(1, name="value")(x)})
+    return Twin(model, {"value": ("progression", losses.MeanSquaredError(), 1.0)}, data="diabetes")
+
+
 def build_multitask():
     image = image_input()
     x = image
@@ -226,8 +246,10 @@ TWINS = {
     "mlp": build_mlp,
     "mobilenet": build_mobilenet,
     "multitask": build_multitask,
+    "regression": build_regression,
     "resnet": build_resnet,
     "subclassed": build_subclassed,
+    "tabular": build_tabular,
     "transformer": build_transformer,
     "vae": build_vae,
     "vit": build_vit,

@@ -69,7 +69,8 @@ def test_tracking_is_under_the_project_wherever_the_process_starts(monkeypatch, 
         (
             ["model=cnnn"],
             "model: expected one of autoencoder, cnn, gru, lstm, mlp, mobilenet, multitask, "
-            "resnet, subclassed, transformer, vae, vit, wide_deep; received 'cnnn' (str). "
+            "regression, resnet, subclassed, tabular, transformer, vae, vit, wide_deep; "
+            "received 'cnnn' (str). "
             "Did you mean 'cnn'?",
         ),
         (

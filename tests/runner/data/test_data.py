@@ -2,13 +2,24 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
 
 from models.problems import ConfigError
 from runner.data.breast_cancer import read_breast_cancer
+from runner.data.diabetes import read_diabetes
 from runner.data.digits import read_digits
 from runner.data.examples import Examples, iterate_batches, order_epoch
+from runner.data.iris import read_iris
 from runner.data.sources import load_dataset
+from runner.data.wine import read_wine
+
+MODELS = {"breast_cancer": "model=wide_deep", "digits": "model=cnn"}
 
 
 def load(config):
@@ -25,9 +36,34 @@ def test_digits_are_those_of_scikit_learn():
     assert (digits.features["image"].min(), digits.features["image"].max()) == (0.0, 1.0)
 
 
-def test_digits_are_as_their_yaml_declares(compose):
-    config = compose()
-    examples = read_digits()
+@pytest.mark.parametrize(
+    ("read", "source", "label"),
+    [
+        (read_iris, load_iris(), "species"),
+        (read_wine, load_wine(), "cultivar"),
+        (read_diabetes, load_diabetes(scaled=False), "progression"),
+    ],
+)
+def test_bundled_tables_are_those_of_scikit_learn(read, source, label):
+    examples = read()
+    np.testing.assert_array_equal(examples.features["numbers"], source.data.astype(np.float32))
+    np.testing.assert_array_equal(examples.labels[label], source.target)
+    assert examples.rows.tolist() == list(range(len(source.target)))
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("breast_cancer", read_breast_cancer),
+        ("diabetes", read_diabetes),
+        ("digits", read_digits),
+        ("iris", read_iris),
+        ("wine", read_wine),
+    ],
+)
+def test_bundled_data_is_as_its_yaml_declares(compose, name, read):
+    config = compose(f"data={name}", MODELS.get(name, "model=tabular"))
+    examples = read()
     for declared, arrays in (
         (config.data.features, examples.features),
         (config.data.labels, examples.labels),
@@ -36,7 +72,9 @@ def test_digits_are_as_their_yaml_declares(compose):
         for name, tensor in declared.items():
             assert list(arrays[name].shape[1:]) == tensor.shape
             assert arrays[name].dtype.name == tensor.dtype
-    assert len(np.unique(examples.labels["digit"])) == config.data.classes
+    if config.data.classes is not None:
+        main = next(iter(examples.labels.values()))
+        assert len(np.unique(main)) == config.data.classes
 
 
 def test_splits_hold_every_row_once(compose):

@@ -8,7 +8,7 @@ from hydra import compose
 from jsonschema import Draft7Validator
 from omegaconf import OmegaConf
 
-from runner.composition import CONF, open_hydra
+from runner.composition import CONF, describe_data, open_hydra
 from runner.schema.files import write_schemas
 from tests.runner.schema.reading import FOLDER, read_schema, schema_of, tell, tell_of_yaml
 from tests.runner.test_composition import overrides_of
@@ -49,6 +49,8 @@ def test_every_file_is_as_its_schema_says(file):
 def test_the_whole_that_a_file_is_composed_into_is_as_its_schema_says(file, resolve):
     with open_hydra():
         cfg = compose("config", overrides_of(file.relative_to(CONF)))
+        if resolve:
+            describe_data(cfg)
     assert tell(EXPERIMENT, OmegaConf.to_container(cfg, resolve=resolve)) == []
 
 

@@ -1,0 +1,41 @@
+"""What becomes of values that are not there: NaN, and the empty cells of a table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.problems import ConfigError, Problem
+
+_SHOWN = 3
+
+
+def choose_rows(
+    missing: Mapping[str, np.ndarray], policy: str, hint: str, first_row: int = 0
+) -> np.ndarray:
+    """Returns the rows to take, (taken,) integers in order.
+
+    Args:
+        missing: (rows,) booleans by the name of an array or a column, true where a value is
+            missing.
+        policy: ``refuse``, ``drop`` those rows, or ``keep`` them.
+        hint: What else to do, a sentence.
+        first_row: How the source's first row is numbered in messages.
+
+    Raises:
+        ConfigError: If a value is missing and `policy` is to refuse.
+    """
+    is_missing = np.logical_or.reduce(list(missing.values()))
+    if policy == "keep" or not is_missing.any():
+        return np.arange(len(is_missing))
+    if policy == "drop":
+        return np.flatnonzero(~is_missing)
+    problems = []
+    for name, rows in missing.items():
+        places = np.flatnonzero(rows) + first_row
+        if not len(places):
+            continue
+        shown = ", ".join(map(str, places[:_SHOWN]))
+        more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+        message = f"expected a value; {name} has none in row {shown}{more}. {hint}"
+        problems.append(Problem("data.missing", message))
+    raise ConfigError(problems)

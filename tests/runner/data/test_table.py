@@ -1,0 +1,252 @@
+"""Tables: what becomes of their columns, beside pandas, and what is wrong with them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_wine
+
+from models.problems import ConfigError
+from runner.data.sources import load_dataset
+from runner.data.table import read_table
+
+FORMS = {
+    "table.csv": lambda frame, file: frame.to_csv(file, index=False),
+    "table.tsv": lambda frame, file: frame.to_csv(file, index=False, sep="\t"),
+    "table.csv.gz": lambda frame, file: frame.to_csv(file, index=False),
+    "table.parquet": lambda frame, file: frame.to_parquet(file),
+}
+PEOPLE = """name,age,city,tall,height,group
+Ada Lovelace,36,London,true,1.65,b
+Alan Turing,41,London,false,1.78,a
+Emmy Noether,53,Erlangen,false,1.6,b
+Kurt Gödel,71,Brünn,true,1.68,c
+Grace Hopper,85,New York,true,1.67,a
+David Hilbert,81,Königsberg,false,1.7,c
+"""
+
+
+@pytest.fixture
+def wine():
+    frame = load_wine(as_frame=True).frame
+    frame["target"] = frame["target"].map({0: "barolo", 1: "grignolino", 2: "barbera"})
+    frame["colour"] = np.where(frame["hue"] > 1, "light", "dark")
+    return frame
+
+
+@pytest.fixture
+def compose_table(compose, tmp_path):
+    def compose_file(*overrides, text=None, file="table.csv"):
+        if text is not None:
+            (tmp_path / file).write_text(text, encoding="utf-8")
+        return compose("model=tabular", "data=table", f"data.file={tmp_path / file}", *overrides)
+
+    return compose_file
+
+
+def declared(tensors):
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+
+
+def error_of(call, *arguments, **options):
+    with pytest.raises(ConfigError) as caught:
+        call(*arguments, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("file", FORMS)
+def test_a_table_is_what_pandas_makes_of_it(compose_table, tmp_path, wine, file):
+    FORMS[file](wine, tmp_path / file)
+    config = compose_table("data.targets=[target]", file=file)
+    assert declared(config.data.features) == {"numbers": ([15], "float32")}
+    assert declared(config.data.labels) == {"target": ([], "int64")}
+    assert config.data.classes == 3
+    numbers = pd.get_dummies(wine.drop(columns="target"), dtype=np.float32).to_numpy(np.float32)
+    codes = wine["target"].astype("category").cat.codes.to_numpy()
+    dataset = load_dataset(config.data, config.model.inputs, config.seed)
+    assert sum(map(len, vars(dataset).values())) == 178
+    for split in vars(dataset).values():
+        np.testing.assert_array_equal(split.features["numbers"], numbers[split.rows])
+        np.testing.assert_array_equal(split.labels["target"], codes[split.rows])
+
+
+def test_columns_are_what_their_values_look_like(compose_table):
+    config = compose_table("data.targets=[group]", text=PEOPLE)
+    # Six names of six people are text; four cities are not few enough for six rows.
+    assert declared(config.data.features) == {
+        "name": ([], "string"),
+        "numbers": ([3], "float32"),
+        "city": ([], "string"),
+    }
+    examples = read_table(config.data)
+    np.testing.assert_array_equal(
+        examples.features["numbers"][:2], np.float32([[36, 1, 1.65], [41, 0, 1.78]])
+    )
+    assert examples.features["city"].tolist()[3:5] == ["Brünn", "New York"]
+    assert examples.labels["group"].tolist() == [1, 0, 1, 2, 0, 2]
+
+
+def test_columns_are_what_is_declared(compose_table):
+    config = compose_table(
+        "data.targets=[height,group]",
+        "data.columns.name.type=ignore",
+        "data.columns.city={type: categorical, encoding: index}",
+        "data.columns.tall={type: categorical, feature: flags}",
+        text=PEOPLE,
+    )
+    assert declared(config.data.features) == {
+        "numbers": ([1], "float32"),
+        "city": ([], "int64"),
+        "flags": ([2], "float32"),
+    }
+    assert declared(config.data.labels) == {"height": ([], "float32"), "group": ([], "int64")}
+    assert config.data.classes is None  # of the first target
+    examples = read_table(config.data)
+    assert examples.features["city"].tolist() == [3, 3, 1, 0, 4, 2]
+    np.testing.assert_array_equal(examples.features["flags"][:2], [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(
+        examples.labels["height"], np.float32([1.65, 1.78, 1.6, 1.68, 1.67, 1.7])
+    )
+
+
+def test_numbers_as_classes_are_in_their_order(compose_table):
+    config = compose_table("data.targets=[y]", text="x,y\n1,10\n2,9\n3,100\n4,9\n")
+    assert read_table(config.data).labels["y"].tolist() == [1, 0, 2, 0]
+
+
+def test_a_category_of_one_value_is_a_one(compose_table):
+    config = compose_table(
+        "data.columns.x.type=categorical", "data.targets=[y]", text="x,y\na,0\na,1\n"
+    )
+    assert read_table(config.data).features["numbers"].tolist() == [[1], [1]]
+
+
+MISSING = "x,y,z\n1,a,0\n,b,1\n3,,0\n4,b,1\n5,a,0\n6,b,1\n"
+
+
+def test_missing_values_are_refused_with_their_rows(compose_table):
+    config = compose_table("data.targets=[z]", text=MISSING)
+    hint = "Set data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out."
+    assert error_of(read_table, config.data) == (
+        f"data.missing: expected a value; column 'x' has none in row 2. {hint}\n"
+        f"data.missing: expected a value; column 'y' has none in row 3. {hint}"
+    )
+
+
+def test_missing_values_are_dropped(compose_table):
+    config = compose_table("data.targets=[z]", "data.missing=drop", text=MISSING)
+    examples = read_table(config.data)
+    assert examples.rows.tolist() == [0, 3, 4, 5]
+    assert examples.features["numbers"].tolist() == [
+        [1, 1, 0],
+        [4, 0, 1],
+        [5, 1, 0],
+        [6, 0, 1],
+    ]
+
+
+def test_missing_values_are_filled(compose_table):
+    config = compose_table(
+        "data.targets=[z]", "data.columns.x.fill=-1", "data.columns.y.fill=none", text=MISSING
+    )
+    assert declared(config.data.features) == {"numbers": ([4], "float32")}
+    assert read_table(config.data).features["numbers"].tolist() == [
+        [1, 1, 0, 0],
+        [-1, 0, 1, 0],
+        [3, 0, 0, 1],
+        [4, 0, 1, 0],
+        [5, 1, 0, 0],
+        [6, 0, 1, 0],
+    ]
+
+
+def test_a_declared_nan_is_missing_too(compose_table, tmp_path):
+    frame = pd.DataFrame({"x": [1.0, np.nan, 2.0], "z": [0, 1, 0]})
+    frame.to_parquet(tmp_path / "table.parquet")
+    config = compose_table("data.targets=[z]", "data.missing=drop", file="table.parquet")
+    assert read_table(config.data).rows.tolist() == [0, 2]
+
+
+def test_files_that_cannot_be_read_are_named(compose_table, tmp_path):
+    forms = "a file, .csv, .tsv, .csv.gz, .tsv.gz, .parquet"
+    assert error_of(compose_table) == (
+        f"data.file: expected {forms}; received '{tmp_path / 'table.csv'}' (str)."
+    )
+    assert error_of(compose_table, text="x\n1\n", file="table.xlsx").startswith(
+        f"data.file: expected {forms}"
+    )
+    assert error_of(compose_table, text="") == (
+        "data.file: table.csv cannot be read: Empty CSV file"
+    )
+    assert error_of(compose_table, text="x,y\n") == (
+        "data.file: expected examples; table.csv has no row."
+    )
+    ragged = error_of(compose_table, text="x,y\n1,2\n3\n4,5\n")
+    assert ragged.startswith("data.file: table.csv cannot be read: ")
+    assert "Expected 2 columns, got 1: 3" in ragged
+    assert error_of(compose_table, text="x,x\n1,2\n") == (
+        "data.file: expected columns of different names; table.csv has 'x' twice."
+    )
+    (tmp_path / "table.parquet").write_bytes(b"PAR1 and no more")
+    assert error_of(compose_table, file="table.parquet").startswith(
+        "data.file: table.parquet cannot be read: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["data.targets=[grup]"],
+            "data.targets[0]: expected a column of the table; received 'grup' (str). "
+            "Did you mean 'group'?",
+        ),
+        (
+            ["data.columns.hight.fill=0"],
+            "data.columns.hight: expected a column of the table; received 'hight' (str). "
+            "Did you mean 'height'?",
+        ),
+        (
+            ["data.columns.height.type=number"],
+            "data.columns.height.type: expected a type of columns; received 'number' (str). "
+            "Did you mean 'numeric'?",
+        ),
+        (
+            ["data.columns.city.encoding=onehot"],
+            "data.columns.city.encoding: expected one_hot or index; received 'onehot' (str).",
+        ),
+        (
+            ["data.targets=[group]", "data.columns.group.type=ignore"],
+            "data.columns.group.type: expected another type for a target; received 'ignore' (str).",
+        ),
+        (
+            ["data.columns.city={type: text, feature: numbers}"],
+            "data.columns.city.feature: expected another feature, since 'age' of it is float32; "
+            "received 'numbers' (str).",
+        ),
+    ],
+)
+def test_columns_that_are_declared_wrongly_are_named(compose_table, overrides, message):
+    assert error_of(compose_table, *overrides, text=PEOPLE) == message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["data.columns.city.type=numeric"],
+            "data.columns.city: expected a number in row 1; received 'London' (str).",
+        ),
+        (
+            ["data.columns.age.fill=old"],
+            "data.columns.age.fill: expected a number; received 'old' (str).",
+        ),
+        (
+            ["data.targets=[group]", "data.columns.group={type: categorical, categories: [a, b]}"],
+            "data.columns.group.categories: expected one of the categories in row 4; "
+            "received 'c' (str). Choose from a, b.",
+        ),
+    ],
+)
+def test_values_that_are_not_as_declared_are_named(compose_table, overrides, message):
+    config = compose_table(*overrides, text=PEOPLE)
+    assert error_of(read_table, config.data) == message
