@@ -22,6 +22,10 @@ COLUMN_TYPES = ("numeric", "categorical", "text", "ignore")
 ENCODINGS = ("one_hot", "index")
 
 
+# The keys of a split that name a column or an array.
+SPLIT_COLUMNS = ("group", "time", "column")
+
+
 @dataclass
 class SplitConfig:
     """How examples are divided; the rest trains.
@@ -29,10 +33,16 @@ class SplitConfig:
     Attributes:
         validation: Share of all examples held out for validation, 0 to 1.
         test: Share of all examples held out for the test, 0 to 1.
+        group: A column or an array of the file: rows of one value in it are all in one split.
+        time: One in whose order the last rows are the test, and those before them validation.
+        column: One that says of each row in which split it is: train, validation or test.
     """
 
     validation: float = MISSING
     test: float = MISSING
+    group: str | None = None
+    time: str | None = None
+    column: str | None = None
 
 
 @dataclass
@@ -48,6 +58,9 @@ class DataConfig:
         batch_size: Examples a step.
         drop_remainder: Whether to leave out the last batch of a pass where it is smaller.
         split: How the examples are divided.
+        folds: Into how many parts the examples are divided where there is a fold.
+        fold: Which of them, counted from 0, is the test split in place of ``split.test``; null for
+            none.
     """
 
     name: str = MISSING
@@ -57,6 +70,8 @@ class DataConfig:
     batch_size: int = MISSING
     drop_remainder: bool = MISSING
     split: SplitConfig = field(default_factory=SplitConfig)
+    folds: int = 5
+    fold: int | None = None
 
 
 @dataclass

@@ -12,10 +12,12 @@ from models.validation import validate_model, validate_tensors
 from models.wiring import Wiring, parse_reference, read_wiring
 from runner.config import (
     SCHEMAS,
+    SPLIT_COLUMNS,
     BenchmarkConfig,
     DataConfig,
     ExamplesTaskConfig,
     ExperimentConfig,
+    FileDataConfig,
     ForwardConfig,
     InspectConfig,
     PlanConfig,
@@ -108,13 +110,34 @@ def _validate_data(data: DataConfig) -> Iterator[Problem]:
         yield from validate_tensors(data.labels, "data.labels", "a label")
     yield from _at_least("data.classes", data.classes, 1)
     yield from _at_least("data.batch_size", data.batch_size, 1)
-    yield from _share("data.split.validation", data.split.validation)
-    yield from _share("data.split.test", data.split.test)
-    if data.split.validation + data.split.test >= 1:
-        held_out = data.split.validation + data.split.test
-        yield expected("data.split", "shares that leave some examples to train on", held_out)
+    yield from _validate_split(data)
     if isinstance(data, RandomDataConfig):
         yield from _at_least("data.examples", data.examples, 1)
+
+
+def _validate_split(data: DataConfig) -> Iterator[Problem]:
+    split = data.split
+    yield from _share("data.split.validation", split.validation)
+    yield from _share("data.split.test", split.test)
+    held_out = split.validation + (split.test if data.fold is None else 1 / max(data.folds, 1))
+    if held_out >= 1:
+        yield expected("data.split", "shares that leave some examples to train on", held_out)
+    yield from _at_least("data.folds", data.folds, 2)
+    if data.fold is not None and not 0 <= data.fold < data.folds:
+        yield expected("data.fold", f"0 to {data.folds - 1}, as data.folds is", data.fold)
+    named = [key for key in SPLIT_COLUMNS if getattr(split, key) is not None]
+    if named and not isinstance(data, FileDataConfig):
+        what = f"null, since data {data.name!r} has no columns"
+        yield expected(f"data.split.{named[0]}", what, getattr(split, named[0]))
+    for key in named[1:]:
+        what = f"null, since data.split.{named[0]} is given"
+        yield expected(f"data.split.{key}", what, getattr(split, key))
+    if data.fold is not None and named not in ([], ["group"]):
+        yield expected("data.fold", f"null, since data.split.{named[0]} is given", data.fold)
+
+
+def _has_test(data: DataConfig) -> bool:
+    return data.split.test > 0 or data.fold is not None or data.split.column is not None
 
 
 def _validate_feeds(config: ExperimentConfig) -> Iterator[Problem]:
@@ -200,9 +223,9 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         yield from _at_least("task.epochs", task.epochs, 1)
         for key, least in (("steps", 1), ("minutes", 0), ("patience", 0), ("min_delta", 0)):
             yield from _at_least(f"task.stop.{key}", getattr(task.stop, key), least)
-        yield from validate_stop(
-            task.stop, config.model, validates=config.data.split.validation > 0
-        )
+        split = config.data.split
+        validates = split.validation > 0 or split.column is not None
+        yield from validate_stop(task.stop, config.model, validates=validates)
         for key, value in vars(task.every).items():
             yield from _at_least(f"task.every.{key}", value, 1)
         features = list(dict.fromkeys([*config.model.inputs, *config.data.features]))
@@ -210,7 +233,7 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         if config.model.loss is None and not _may_add_loss(config):
             what = "a loss, which task=train needs where no layer of your own adds one"
             yield expected("model.loss", what, None)
-        if config.data.split.test == 0:
+        if not _has_test(config.data):
             yield expected("data.split.test", "a share above 0 to evaluate on", 0.0)
     if isinstance(task, ForwardConfig) and task.mask is not None:
         yield from _validate_mask(config, task.mask)

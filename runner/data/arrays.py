@@ -13,7 +13,7 @@ from models.config import TensorConfig
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from models.registry import DTYPES
 from runner.config import ArraysDataConfig
-from runner.data.description import Description
+from runner.data.description import Description, check_split_columns, split_columns
 from runner.data.examples import Examples
 from runner.data.missing import choose_rows
 
@@ -55,7 +55,9 @@ def read_arrays(config: ArraysDataConfig) -> Examples:
         missing = {name: _has_nan(array) for name, array in floats.items()}
         rows = choose_rows(missing, config.missing, _HINT)
     features, labels = _part(config, arrays)
-    return Examples(features, labels, np.arange(len(next(iter(arrays.values()))))).take(rows)
+    columns = {name: arrays[name] for name in split_columns(config)}
+    every = np.arange(len(next(iter(arrays.values()))))
+    return Examples(features, labels, every, columns).take(rows)
 
 
 def _open_arrays(config: ArraysDataConfig) -> dict[str, np.ndarray]:
@@ -75,6 +77,7 @@ def _open_arrays(config: ArraysDataConfig) -> dict[str, np.ndarray]:
             hint = did_you_mean(target, list(arrays))
             place = f"data.targets[{index}]"
             problems.append(expected(place, f"an array of {path.name}", target, hint))
+    problems += check_split_columns(config, list(arrays), f"an array of {path.name}")
     for name, array in arrays.items():
         if array.ndim == 0:
             what = f"an array with an axis of examples as {name!r} of {path.name}"
@@ -150,7 +153,8 @@ def _part(
 ) -> tuple[dict[str, Value], dict[str, Value]]:
     """Returns the features and the labels among `values`."""
     labels = {name: values[name] for name in config.targets}
-    return {name: value for name, value in values.items() if name not in labels}, labels
+    others = {*labels, *split_columns(config)}
+    return {name: value for name, value in values.items() if name not in others}, labels
 
 
 def _has_nan(array: np.ndarray) -> np.ndarray:

@@ -1,10 +1,11 @@
 """What a source says of its examples before any is read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.config import TensorConfig
 from models.problems import Problem, did_you_mean, expected
+from runner.config import SPLIT_COLUMNS, FileDataConfig
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,22 @@ class Description:
     features: Mapping[str, TensorConfig]
     labels: Mapping[str, TensorConfig]
     classes: int | None
+
+
+def split_columns(config: FileDataConfig) -> list[str]:
+    """Returns the columns or arrays that the splits are made by, which are no features."""
+    named = (getattr(config.split, key) for key in SPLIT_COLUMNS)
+    return [name for name in named if name is not None]
+
+
+def check_split_columns(
+    config: FileDataConfig, names: Sequence[str], what: str
+) -> Iterator[Problem]:
+    """Yields which of the columns that splits are to be made by is not among `names`."""
+    for key in SPLIT_COLUMNS:
+        name = getattr(config.split, key)
+        if name is not None and name not in names:
+            yield expected(f"data.split.{key}", what, name, did_you_mean(name, names))
 
 
 def check_tensors(

@@ -1,7 +1,7 @@
 """Examples in memory: named features and labels, row by row."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,11 +17,13 @@ class Examples:
         features: (rows, ...) arrays by input name.
         labels: (rows, ...) arrays by label name; empty where there are none.
         rows: (rows,) integers, each example's row in its source.
+        columns: (rows,) arrays by name, of what ``data.split`` is made by.
     """
 
     features: Mapping[str, np.ndarray]
     labels: Mapping[str, np.ndarray]
     rows: np.ndarray
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Returns the number of rows."""
@@ -33,6 +35,7 @@ class Examples:
             features={name: _take(array, indices) for name, array in self.features.items()},
             labels={name: _take(array, indices) for name, array in self.labels.items()},
             rows=self.rows[indices],
+            columns={name: array[indices] for name, array in self.columns.items()},
         )
 
 

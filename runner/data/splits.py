@@ -1,38 +1,141 @@
-"""Divides examples into training, validation and test."""
+"""Divides examples into training, validation and test, the same way on every machine."""
 
 import numpy as np
 
-from models.problems import ConfigError, expected
-from runner.config import DataConfig
+from models.problems import ConfigError, Problem, expected
+from runner.config import DataConfig, SplitConfig
 from runner.data.examples import Dataset, Examples
+
+SPLITS = ("train", "validation", "test")
+_HELD_OUT = ("test", "validation")
 
 
 def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset:
-    """Returns the splits that `config` declares, drawn from `seed`: the same on every machine.
+    """Returns the splits that `config` declares; what is drawn is drawn from `seed`.
 
     Where the first label is a class, each split keeps the shares of the classes.
 
     Raises:
-        ConfigError: If a split would be empty, or a class is too rare to be in each split.
+        ConfigError: If a split would be empty, or cannot be made in the way that is declared.
     """
+    split = config.split
+    if split.column is not None:
+        rows = _read_places(examples.columns[split.column], split.column)
+    elif split.time is not None:
+        rows = _split_by_time(examples.columns[split.time], split)
+    else:
+        rows = _draw(examples, config, seed)
+    for name in SPLITS:
+        if not len(rows[name]) and _is_needed(config, name):
+            message = f"expected examples in each split; none of {len(examples)} is in {name}."
+            raise ConfigError([Problem("data.split", message)])
+    return Dataset(**{name: examples.take(rows[name]) for name in SPLITS})
+
+
+def _is_needed(config: DataConfig, name: str) -> bool:
+    if name == "train" or (name == "test" and config.fold is not None):
+        return True
+    if config.split.column is not None:
+        return name == "test"
+    return bool(getattr(config.split, name) > 0)
+
+
+def _read_places(values: np.ndarray, column: str) -> dict[str, np.ndarray]:
+    """Returns the rows of each split, as a column says."""
+    names = values.astype(str)
+    is_known = np.isin(names, SPLITS)
+    if not is_known.all():
+        what = f"one of {', '.join(SPLITS)} in each row of {column!r}"
+        raise ConfigError([expected("data.split.column", what, str(names[~is_known][0]))])
+    return {name: np.flatnonzero(names == name) for name in SPLITS}
+
+
+def _split_by_time(times: np.ndarray, split: SplitConfig) -> dict[str, np.ndarray]:
+    """Returns the rows of each split; those of one time are all in one split, the later one."""
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    rows = {}
+    end = len(times)
+    for name in _HELD_OUT:
+        count = round(getattr(split, name) * len(times))
+        start = max(end - count, 0)
+        if count and start < end:
+            start = int(np.searchsorted(ordered, ordered[start]))
+        rows[name], end = order[start:end], start
+    return {**rows, "train": order[:end]}
+
+
+def _draw(examples: Examples, config: DataConfig, seed: int) -> dict[str, np.ndarray]:
+    """Returns the rows of each split, drawn from `seed`."""
+    rest = np.random.default_rng(seed).permutation(len(examples))
+    groups = None if config.split.group is None else examples.columns[config.split.group]
     strata = _strata(examples, config)
-    random = np.random.default_rng(seed)
-    rest = random.permutation(len(examples))
-    held_out = {}
-    for name in ("test", "validation"):
+    rows = {}
+    for name in _HELD_OUT:
         share = getattr(config.split, name)
         count = round(share * len(examples))
         try:
-            is_taken = _choose(strata[rest], count)
+            if name == "test" and config.fold is not None:
+                is_taken = _deal(strata, rest, groups, config.folds) == config.fold
+            elif groups is None:
+                is_taken = _choose(strata[rest], count)
+            else:
+                is_taken = _choose_groups(groups[rest], count)
         except ValueError as error:
             what = f"a share that can be drawn from {len(examples)} examples"
             raise ConfigError([expected(f"data.split.{name}", what, share, str(error))]) from error
-        held_out[name], rest = rest[is_taken], rest[~is_taken]
-    return Dataset(
-        train=examples.take(rest),
-        validation=examples.take(held_out["validation"]),
-        test=examples.take(held_out["test"]),
+        rows[name], rest = rest[is_taken], rest[~is_taken]
+    return {**rows, "train": rest}
+
+
+def _deal(
+    strata: np.ndarray, order: np.ndarray, groups: np.ndarray | None, folds: int
+) -> np.ndarray:
+    """Returns (rows,) the fold of each row in `order`, all of which are about as large.
+
+    Args:
+        strata: (rows,) what each example is a case of; each fold has its share of each.
+        order: (rows,) the examples in random order.
+        groups: (rows,) to which group each example belongs, of which none is divided; None where
+            there are none. Then the strata are not looked at.
+        folds: How many.
+    """
+    fold_of = np.empty(len(order), int)
+    if groups is None:
+        by_stratum = np.argsort(strata[order], kind="stable")
+        fold_of[by_stratum] = np.arange(len(order)) % folds
+        return fold_of
+    _, first, group, sizes = np.unique(
+        groups[order], return_index=True, return_inverse=True, return_counts=True
     )
+    sums = np.zeros(folds, int)
+    fold_of_group = np.empty(len(sizes), int)
+    # The largest first, each to the fold that has least; those of one size as they were drawn.
+    for index in np.lexsort((first, -sizes)):
+        fold_of_group[index] = sums.argmin()
+        sums[fold_of_group[index]] += sizes[index]
+    return fold_of_group[group]
+
+
+def _choose_groups(groups: np.ndarray, count: int) -> np.ndarray:
+    """Chooses whole groups, in the order in which they first come, up to about `count` rows.
+
+    Args:
+        groups: (rows,) to which each row belongs, in random order.
+        count: How many rows to choose, about.
+
+    Returns:
+        (rows,) whether each is chosen.
+    """
+    _, first, group, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    drawn = np.argsort(first)
+    sums = np.cumsum(sizes[drawn])
+    # Those whose middle lies before the count.
+    is_chosen = np.empty(len(sizes), bool)
+    is_chosen[drawn] = sums - sizes[drawn] / 2 < count
+    return is_chosen[group]
 
 
 def _choose(strata: np.ndarray, count: int) -> np.ndarray:

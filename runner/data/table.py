@@ -19,7 +19,7 @@ from pyarrow import csv, parquet
 from models.config import TensorConfig
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.config import COLUMN_TYPES, ENCODINGS, ColumnConfig, TableDataConfig
-from runner.data.description import Description
+from runner.data.description import Description, check_split_columns, split_columns
 from runner.data.examples import Examples
 from runner.data.missing import choose_rows
 
@@ -115,6 +115,11 @@ def read_table(config: TableDataConfig) -> Examples:
             filled = _fill(column, filled)
         missing[f"column {name!r}"] = filled.is_null(nan_is_null=True).to_numpy()
         values[name] = filled
+    guides = {name: table[name] for name in split_columns(config)}
+    missing |= {
+        f"column {name!r}": guide.is_null(nan_is_null=True).to_numpy()
+        for name, guide in guides.items()
+    }
     rows = choose_rows(missing, config.missing, _HINT, _FIRST_ROW)
     if not len(rows):
         raise ConfigError([Problem("data.missing", "expected examples; every row was dropped.")])
@@ -129,6 +134,9 @@ def read_table(config: TableDataConfig) -> Examples:
         },
         labels={name: _label(columns[name], arrays[name]) for name in config.targets},
         rows=rows,
+        columns={
+            name: guide.to_numpy(zero_copy_only=False)[rows] for name, guide in guides.items()
+        },
     )
 
 
@@ -183,6 +191,7 @@ def _read_columns(config: TableDataConfig, table: pa.Table) -> dict[str, Column]
     columns = [
         _read_column(name, config.columns.get(name, {}), table[name], name in config.targets)
         for name in names
+        if name not in split_columns(config)
     ]
     used = {column.name: column for column in columns if column.config.type != "ignore"}
     problems += _check_features(config, used)
@@ -196,6 +205,7 @@ def _check_names(config: TableDataConfig, names: Sequence[str]) -> Iterator[Prob
         if target not in names:
             hint = did_you_mean(target, names)
             yield expected(f"data.targets[{index}]", "a column of the table", target, hint)
+    yield from check_split_columns(config, names, "a column of the table")
     for name in config.columns:
         if name not in names:
             hint = did_you_mean(name, names)

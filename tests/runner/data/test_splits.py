@@ -1,0 +1,204 @@
+"""Splits: no row in two, groups whole, times in order, folds that are each a test once."""
+
+import numpy as np
+import pytest
+
+from models.problems import ConfigError
+from runner.data.digits import read_digits
+from runner.data.sources import load_dataset
+from runner.validation import validate
+
+
+@pytest.fixture
+def compose_visits(compose, tmp_path):
+    """Composes a table of visits of patients of 12 hospitals, in no order."""
+    random = np.random.default_rng(0)
+    hospital = random.integers(0, 12, 300)
+    day = random.integers(0, 90, 300)
+    split = random.choice(["train", "validation", "test"], 300)
+    lines = [
+        f"{x:.3f},h{h},2024-{1 + d // 28:02}-{1 + d % 28:02},{s},{'yn'[h % 2]}"
+        for x, h, d, s in zip(random.random(300), hospital, day, split, strict=True)
+    ]
+    file = tmp_path / "visits.csv"
+    file.write_text("\n".join(["x,hospital,day,split,ill", *lines]), encoding="utf-8")
+    given = {"hospital": hospital, "day": day, "split": split}
+    base = ["model=tabular", "data=table", f"data.file={file}", "data.targets=[ill]"]
+    return (lambda *overrides: compose(*base, *overrides)), given
+
+
+def rows_of(config):
+    validate(config)
+    dataset = load_dataset(config.data, config.model.inputs, config.seed)
+    rows = {name: split.rows for name, split in vars(dataset).items()}
+    every = np.concatenate(list(rows.values()))
+    assert len(np.unique(every)) == len(every)
+    return rows
+
+
+HOSPITAL = ["data.split.group=hospital"]
+WAYS = {
+    "shares": [],
+    "group": HOSPITAL,
+    "time": ["data.split.time=day"],
+    "column": ["data.split.column=split"],
+    "fold": ["data.fold=2"],
+    "group and fold": [*HOSPITAL, "data.fold=2"],
+    "no validation": ["data.split.validation=0"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("seed", range(5))
+def test_every_row_is_in_one_split(compose_visits, way, seed):
+    compose, _ = compose_visits
+    rows = rows_of(compose(*WAYS[way], f"seed={seed}"))
+    assert sum(map(len, rows.values())) == 300
+    assert len(rows["train"])
+    assert len(rows["test"])
+
+
+def test_what_splits_are_made_by_is_no_feature(compose_visits):
+    compose, _ = compose_visits
+    plain = compose("data.columns.split.type=ignore").data
+    grouped = compose("data.columns.split.type=ignore", *HOSPITAL).data
+    assert plain.features["numbers"].shape == [13]  # x, and 12 hospitals
+    assert grouped.features["numbers"].shape == [1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_is_in_one_split(compose_visits, seed):
+    compose, given = compose_visits
+    rows = rows_of(compose(*HOSPITAL, f"seed={seed}", "data.split.validation=0.2"))
+    groups = [set(given["hospital"][split]) for split in rows.values()]
+    assert sum(map(len, groups)) == 12
+    largest = np.bincount(given["hospital"]).max()
+    for name in ("validation", "test"):
+        assert abs(len(rows[name]) - 60) <= largest / 2
+    if seed:
+        others = rows_of(compose(*HOSPITAL, "seed=0", "data.split.validation=0.2"))
+        assert set(others["test"]) != set(rows["test"])
+
+
+def test_what_comes_last_is_the_test(compose_visits):
+    compose, given = compose_visits
+    rows = rows_of(compose("data.split.time=day", "data.split.validation=0.2"))
+    days = {name: given["day"][split] for name, split in rows.items()}
+    assert days["train"].max() < days["validation"].min()
+    assert days["validation"].max() < days["test"].min()
+    busiest = np.bincount(given["day"]).max()
+    for name in ("validation", "test"):
+        assert 60 <= len(rows[name]) < 60 + 2 * busiest
+
+
+def test_a_column_says_the_split(compose_visits):
+    compose, given = compose_visits
+    for name, split in rows_of(compose("data.split.column=split")).items():
+        assert set(given["split"][split]) == {name}
+
+
+@pytest.mark.parametrize("way", ["shares", "group"])
+@pytest.mark.parametrize("folds", [2, 5])
+def test_each_row_is_in_the_test_of_one_fold(compose_visits, way, folds):
+    compose, given = compose_visits
+    tests = [
+        rows_of(compose(*WAYS[way], f"data.folds={folds}", f"data.fold={fold}"))["test"]
+        for fold in range(folds)
+    ]
+    assert sorted(np.concatenate(tests)) == list(range(300))
+    if way == "shares":
+        assert np.ptp(list(map(len, tests))) <= 1
+    else:
+        assert sum(len(set(given["hospital"][test])) for test in tests) == 12
+
+
+def test_folds_keep_the_shares_of_the_classes(compose):
+    digits = read_digits().labels["digit"]
+    counts = [
+        np.bincount(digits[rows_of(compose(f"data.fold={fold}"))["test"]]) for fold in range(5)
+    ]
+    assert np.ptp(counts, axis=0).max() <= 1
+
+
+def test_a_fold_validates_on_a_share_of_the_rest(compose):
+    rows = rows_of(compose("data.fold=0"))
+    assert [len(split) for split in rows.values()] == [1797 - 360 - 180, 180, 360]
+
+
+def test_splits_are_the_same_on_every_machine(compose):
+    """NumPy keeps the streams of its generators; these rows were drawn once and written down."""
+    assert rows_of(compose("seed=3"))["test"][:5].tolist() == [1142, 508, 379, 836, 1145]
+    assert rows_of(compose("seed=3", "data.fold=1"))["test"][:5].tolist() == [
+        1689,
+        976,
+        1135,
+        640,
+        481,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["data.fold=5"],
+            "data.fold: expected 0 to 4, as data.folds is; received 5 (int).",
+        ),
+        (
+            ["data.fold=0", "data.folds=1"],
+            "data.folds: expected a number of 2 or more; received 1 (int).",
+        ),
+        (
+            ["data.fold=0", "data.split.time=day"],
+            "data.fold: expected null, since data.split.time is given; received 0 (int).",
+        ),
+        (
+            ["data.split.time=day", "data.split.group=hospital"],
+            "data.split.time: expected null, since data.split.group is given; "
+            "received 'day' (str).",
+        ),
+        (
+            ["data.split.group=hospitals"],
+            "data.split.group: expected a column of the table; received 'hospitals' (str). "
+            "Did you mean 'hospital'?",
+        ),
+        (
+            ["data.split.column=ill"],
+            "data.split.column: expected one of train, validation, test in each row of 'ill'; "
+            "received 'y' (str).",
+        ),
+    ],
+)
+def test_what_cannot_be_split_by_is_refused(compose_visits, overrides, message):
+    compose, _ = compose_visits
+    if "ill" in overrides[0]:
+        overrides = [*overrides, "data.targets=[split]"]
+    with pytest.raises(ConfigError) as caught:
+        rows_of(compose(*overrides))
+    assert message in str(caught.value).splitlines()
+
+
+def test_data_without_columns_cannot_be_split_by_one(compose):
+    with pytest.raises(ConfigError) as caught:
+        validate(compose("data.split.group=writer"))
+    assert str(caught.value) == (
+        "data.split.group: expected null, since data 'digits' has no columns; "
+        "received 'writer' (str)."
+    )
+
+
+def test_a_split_that_a_column_leaves_empty_is_refused(compose, tmp_path):
+    file = tmp_path / "some.csv"
+    file.write_text("x,y,part\n1,a,train\n2,b,train\n3,a,validation\n", encoding="utf-8")
+    config = compose(
+        "model=tabular",
+        "data=table",
+        f"data.file={file}",
+        "data.targets=[y]",
+        "data.split.column=part",
+    )
+    with pytest.raises(ConfigError) as caught:
+        rows_of(config)
+    assert str(caught.value) == (
+        "data.split: expected examples in each split; none of 3 is in test."
+    )
