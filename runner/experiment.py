@@ -16,7 +16,9 @@ from runner.config import (
 )
 from runner.console import Reporter
 from runner.data.examples import Dataset, Examples
-from runner.data.sources import load_dataset
+from runner.data.provenance import describe_data
+from runner.data.sources import read_examples
+from runner.data.splits import split_examples
 from runner.engine.errors import StepError
 from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
@@ -61,7 +63,10 @@ def run_experiment(
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))
         with clock.phase("data"):
-            dataset = load_dataset(config.data, config.model.inputs, config.seed)
+            examples = read_examples(config.data, config.model.inputs, config.seed)
+            dataset = split_examples(examples, config.data, config.seed)
+            described = describe_data(config.data, config.seed, examples, dataset)
+            del examples
             feeds = read_feeds(config.feeds)
         with clock.phase("build"):
             graph = build_graph(config, feeds)
@@ -71,6 +76,7 @@ def run_experiment(
         with clock.phase("log"), hold_signals():
             tracker = stack.enter_context(closing(_open_tracker(config, context)))
             tracker.log_tags({"devices": ", ".join(session.devices)})
+            tracker.log_result(described)
         reporter.show_layers(graph.layers)
         results = _timed(_run_task(config, graph, session, dataset), clock)
         try:

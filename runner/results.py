@@ -34,6 +34,42 @@ class LayerSummary:
 
 
 @dataclass(frozen=True)
+class SplitSummary:
+    """What a split holds.
+
+    Attributes:
+        examples: How many.
+        digest: Of its content and its rows.
+        balance: By the name of each label that is a class, how many examples there are of each.
+    """
+
+    examples: int
+    digest: str
+    balance: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class DataResult:
+    """The examples of a run.
+
+    Attributes:
+        name: The data's name.
+        source: Where they come from: a file, a package, a seed.
+        digest: Of the content of all, in the order of the source.
+        features: ``shape`` and ``dtype`` of each feature, without the batch axis.
+        labels: Likewise of each label.
+        splits: Those that are not empty.
+    """
+
+    name: str
+    source: str
+    digest: str
+    features: Mapping[str, Mapping[str, Any]]
+    labels: Mapping[str, Mapping[str, Any]]
+    splits: Mapping[str, SplitSummary]
+
+
+@dataclass(frozen=True)
 class Started:
     """A training run is about to take its first step.
 
@@ -450,7 +486,8 @@ class DrawingResult:
 
 
 Result = (
-    Started
+    DataResult
+    | Started
     | PlanResult
     | StepsResult
     | SplitResult

@@ -7,11 +7,14 @@ import numpy as np
 
 from benchmarks.work import Noted, Peers, Task, Work
 from runner.composition import compose_config
+from runner.config import ExperimentConfig
+from runner.data.examples import Examples
+from runner.data.sources import read_examples
+from runner.data.splits import split_examples
 from runner.engine.startup import import_tensorflow
 
 import_tensorflow(log_level=3)
 
-from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.engine.planning import choose_plan
 from runner.engine.plans import TrainingPlans
@@ -26,7 +29,7 @@ _STEPS_OF_A_RUN = 100_000
 def create_work(task: Task) -> Work:
     """Returns `task` with weights drawn from the seed and batches of digits in a fixed order."""
     config = compose_config(task.overrides)
-    train = load_dataset(config.data, config.model.inputs, config.seed).train
+    train = _read_train(config)
     rows = np.random.default_rng(0).integers(0, len(train), (task.steps, task.batch_size))
     images, digits = train.features["image"][rows], train.labels["digit"][rows]
     graph = build_graph(config)
@@ -46,7 +49,7 @@ def create_work(task: Task) -> Work:
 def open_training(work: Work) -> Iterator[Peers]:
     """Yields the plan that a long run takes; it draws the weights of `work` from the same seed."""
     config = compose_config([*work.task.overrides, "plan.measurements=null"])
-    examples = load_dataset(config.data, config.model.inputs, config.seed).train
+    examples = _read_train(config)
     graph = build_graph(config)
     if graph.training is None:
         raise ValueError("the configuration does not train")
@@ -71,3 +74,8 @@ def open_forward(work: Work) -> Iterator[Peers]:
     with ForwardService(config) as service:
         plan = service.prepare(len(images))
         yield {"feedfetch": Noted(lambda: service(image=images)["outputs"], str(plan))}
+
+
+def _read_train(config: ExperimentConfig) -> Examples:
+    examples = read_examples(config.data, config.model.inputs, config.seed)
+    return split_examples(examples, config.data, config.seed).train

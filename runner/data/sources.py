@@ -1,4 +1,4 @@
-"""Reads the configured source and splits it."""
+"""Reads the configured source."""
 
 from collections.abc import Mapping
 
@@ -21,10 +21,9 @@ from runner.data.breast_cancer import read_breast_cancer
 from runner.data.description import Description, check_tensors
 from runner.data.diabetes import read_diabetes
 from runner.data.digits import read_digits
-from runner.data.examples import Dataset, Examples
+from runner.data.examples import Examples
 from runner.data.iris import read_iris
 from runner.data.random import draw_random
-from runner.data.splits import split_examples
 from runner.data.wine import read_wine
 
 
@@ -53,18 +52,17 @@ def describe(config: FileDataConfig) -> Description:
     return found
 
 
-def load_dataset(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Dataset:
-    """Returns the splits of the configured source.
+def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
+    """Returns all examples of the configured source.
 
     Args:
-        config: The source, its batches and its splits.
+        config: The source.
         inputs: The model's inputs, whose shapes random examples take.
-        seed: Seeds the splits and random examples.
+        seed: Seeds random examples.
+
+    Raises:
+        ConfigError: If a file cannot be read, or a value in it is missing or not as declared.
     """
-    return split_examples(_read(config, inputs, seed), config, seed)
-
-
-def _read(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
     match config:
         case ArraysDataConfig():
             return read_arrays(config)

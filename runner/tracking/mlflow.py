@@ -22,6 +22,7 @@ from runner.results import (
     BenchmarkResult,
     CheckpointResult,
     ClassifyResult,
+    DataResult,
     DrawingResult,
     FaultResult,
     FetchResult,
@@ -45,6 +46,7 @@ from runner.tracking.entries import (
     TagsAdded,
 )
 from runner.tracking.faults import format_statistics, save_fault
+from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.pictures.plan import name_file, plan_pictures
 from runner.tracking.runs import WEIGHTS
@@ -157,6 +159,8 @@ class MlflowRun:
 
     def _log_result(self, result: Result) -> None:
         match result:
+            case DataResult():
+                self._log_data(result)
             case PlanResult():
                 self._log_plan(result)
             case StepsResult():
@@ -201,6 +205,30 @@ class MlflowRun:
             for step, loss in enumerate(result.losses.tolist(), result.first_step)
         ]
         self.flush_if_due()
+
+    def _log_data(self, result: DataResult) -> None:
+        self._warn_of_other_data(result)
+        self._log_tags({"data.source": result.source, "data.digest": result.digest})
+        self._client.log_inputs(self.run_id, list(list_inputs(result)))
+
+    def _warn_of_other_data(self, result: DataResult) -> None:
+        """Tells where an earlier run saw other content in the same source."""
+        quote = '"' if "'" in result.source else "'"
+        runs = self._client.search_runs(
+            [self._client.get_run(self.run_id).info.experiment_id],
+            f"tags.`data.source` = {quote}{result.source}{quote}",
+            max_results=1,
+        )
+        digests = [run.data.tags["data.digest"] for run in runs]
+        if digests and digests != [result.digest]:
+            self._log_tags({"data.changed_since": runs[0].info.run_id})
+            log.warning(
+                "data: %s has changed since run %s: its digest was %s and is %s",
+                result.source,
+                runs[0].info.run_id,
+                digests[0],
+                result.digest,
+            )
 
     def _log_plan(self, result: PlanResult) -> None:
         self._log_tags({"plan": result.plan})

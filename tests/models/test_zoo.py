@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from models.factory import build_model
 from runner.composition import CONF
-from runner.data.sources import load_dataset
 from runner.engine.feeds import open_placeholder
 from runner.engine.steps import BATCH_LOSS, trace_function
+from tests.datasets import load_dataset
 from tests.models.zoo_twins import TWINS
 from tests.opening import open_experiment
 

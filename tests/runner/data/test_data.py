@@ -16,8 +16,8 @@ from runner.data.diabetes import read_diabetes
 from runner.data.digits import read_digits
 from runner.data.examples import Examples, iterate_batches, order_epoch
 from runner.data.iris import read_iris
-from runner.data.sources import load_dataset
 from runner.data.wine import read_wine
+from tests.datasets import load_dataset
 
 MODELS = {"breast_cancer": "model=wide_deep", "digits": "model=cnn"}
 

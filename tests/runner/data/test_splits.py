@@ -5,8 +5,8 @@ import pytest
 
 from models.problems import ConfigError
 from runner.data.digits import read_digits
-from runner.data.sources import load_dataset
 from runner.validation import validate
+from tests.datasets import load_dataset
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from sklearn.datasets import load_wine
 
 from models.problems import ConfigError
-from runner.data.sources import load_dataset
 from runner.data.table import read_table
+from tests.datasets import load_dataset
 
 FORMS = {
     "table.csv": lambda frame, file: frame.to_csv(file, index=False),

@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 from models.problems import ConfigError
-from runner.data.sources import load_dataset
 from runner.engine.steps import BATCH_LOSS
 from runner.results import SplitResult, Started, StepsResult
 from runner.tasks.train import train
 from runner.validation import validate
+from tests.datasets import load_dataset
 from tests.opening import open_experiment
 
 RNG = np.random.default_rng(11)

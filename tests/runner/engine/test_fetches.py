@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from models.factory import build_model
 from models.problems import ConfigError
-from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.fetches import nest_fetches
 from runner.validation import validate
+from tests.datasets import load_dataset
 from tests.opening import open_experiment
 
 RNG = np.random.default_rng(2)

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from runner.data.sources import load_dataset
 from runner.engine import planning
 from runner.engine.measurements import Cost, Measured, describe_run, recall, remember
 from runner.engine.planning import choose_plan
 from runner.engine.plans import TrainingPlans
+from tests.datasets import load_dataset
 from tests.opening import open_experiment
 
 LONG = 10**9

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from models.problems import ConfigError
-from runner.data.sources import load_dataset
 from runner.engine import plans as plans_module
 from runner.engine.generators import find_other_draws, same_draws
 from runner.engine.planning import choose_plan
 from runner.engine.plans import PlanChoice, PlanError, TrainingPlans
+from tests.datasets import load_dataset
 from tests.opening import open_experiment
 
 # 5 whole batches and one of 7

@@ -7,9 +7,9 @@ import pytest
 from models.factory import build_model
 from models.objects import build_object
 from models.problems import ConfigError
-from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.engine.steps import BATCH_LOSS
+from tests.datasets import load_dataset
 from tests.opening import open_experiment
 
 STEPS = 100

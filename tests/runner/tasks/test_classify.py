@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from models.classifiers import Classifier
-from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
 from runner.feeds import read_feeds
@@ -13,6 +12,7 @@ from runner.results import ClassifyResult, SplitResult
 from runner.tasks.classify import find_worst, predict_classes
 from runner.tasks.forward import forward
 from runner.tasks.train import train
+from tests.datasets import load_dataset
 
 LOGITS = np.log([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.4, 0.5, 0.1]])
 SPARSE = Classifier("logits", "digit", "index", from_logits=True)

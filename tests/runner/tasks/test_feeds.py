@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
-from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
 from runner.feeds import SparseValue, read_feeds
 from runner.tasks.forward import forward
 from runner.validation import validate
+from tests.datasets import load_dataset
 
 RNG = np.random.default_rng(4)
 IMAGES = RNG.random((3, 8, 8, 1), np.float32)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
-from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
 from runner.experiment import _fit_dataset
@@ -20,6 +19,7 @@ from runner.results import (
 from runner.tasks.stopping import Stopper
 from runner.tasks.train import train
 from runner.validation import validate
+from tests.datasets import load_dataset
 
 SMALL = ["model=mlp", "trace.steps=[]", "data.batch_size=64", "task.examples=4"]
 

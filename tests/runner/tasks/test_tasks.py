@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from runner.data.sources import load_dataset
 from runner.results import (
     DrawingResult,
     FetchResult,
@@ -18,6 +17,7 @@ from runner.results import (
 from runner.tasks.forward import forward
 from runner.tasks.inspect import inspect
 from runner.tasks.train import train
+from tests.datasets import load_dataset
 from tests.opening import open_experiment
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from runner.data.examples import Dataset
-from runner.data.sources import load_dataset
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
 from runner.feeds import read_feeds
@@ -14,6 +13,7 @@ from runner.tasks.train import train
 from runner.tasks.watch import NotFiniteError
 from runner.tracking.faults import save_fault
 from runner.validation import validate
+from tests.datasets import load_dataset
 
 LAYERS = '''
 import keras

@@ -13,16 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.types import Schema, TensorSpec
 from PIL import Image
 
 from models.problems import ConfigError
 from runner.composition import compose_config
 from runner.results import (
     ClassifyResult,
+    DataResult,
     DrawingResult,
     FetchResult,
     OperationTime,
     SplitResult,
+    SplitSummary,
     StepsResult,
     TraceResult,
 )
@@ -71,6 +74,52 @@ def run_with(config, context, *results, status=Status.FINISHED, error=None):
         run.write(spooled.entry, spooled.time_ms)
     file.unlink()
     return client, client.get_run(run.run_id)
+
+
+DATA = DataResult(
+    name="digits",
+    source="/data/digits.npz",
+    digest="0123456789abcdef",
+    features={"image": {"shape": [8, None, 1], "dtype": "float32"}},
+    labels={"digit": {"shape": [], "dtype": "int64"}},
+    splits={
+        "train": SplitSummary(3, "aa", {"digit": {"0": 2, "1": 1}}),
+        "test": SplitSummary(1, "bb", {"digit": {"1": 1}}),
+    },
+)
+
+
+def test_the_data_of_a_run_are_its_inputs(store, context):
+    _, run = run_with(store, context, DATA)
+    assert run.data.tags["data.digest"] == "0123456789abcdef"
+    assert run.data.tags["data.source"] == "/data/digits.npz"
+    inputs = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
+    assert {name: (one.name, one.digest) for name, one in inputs.items()} == {
+        "train": ("digits", "aa"),
+        "test": ("digits", "bb"),
+    }
+    assert json.loads(inputs["train"].profile) == {"num_rows": 3, "digit": {"0": 2, "1": 1}}
+    tensors = json.loads(inputs["train"].schema)["mlflow_tensorspec"]
+    assert Schema.from_json(tensors["features"]) == Schema(
+        [TensorSpec(np.dtype("float32"), (-1, 8, -1, 1), "image")]
+    )
+    assert Schema.from_json(tensors["targets"]) == Schema(
+        [TensorSpec(np.dtype("int64"), (-1,), "digit")]
+    )
+
+
+def test_a_run_on_changed_data_says_so(store, context, caplog):
+    source = replace(DATA, source="/data/it's here.npz")
+    run_with(store, context, source)
+    _, same = run_with(store, context, source)
+    assert "data.changed_since" not in same.data.tags
+    assert not caplog.messages
+    _, other = run_with(store, context, replace(source, digest="fedcba9876543210"))
+    assert other.data.tags["data.changed_since"] == same.info.run_id
+    assert caplog.messages == [
+        f"data: /data/it's here.npz has changed since run {same.info.run_id}: "
+        "its digest was 0123456789abcdef and is fedcba9876543210"
+    ]
 
 
 def test_what_draws_is_imported_ahead(monkeypatch):

@@ -1,0 +1,77 @@
+"""Says what a run saw: where its examples come from, how many there are, and a digest of them."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from runner.config import DataConfig, FileDataConfig, RandomDataConfig
+from runner.data.examples import Dataset, Examples
+from runner.results import DataResult, SplitSummary
+
+# Labels of more values than these are not taken for classes.
+_MOST_CLASSES = 1000
+_DIGEST_BYTES = 8
+
+
+def describe_data(
+    config: DataConfig, seed: int, examples: Examples, dataset: Dataset
+) -> DataResult:
+    """Returns what is logged of the data.
+
+    Args:
+        config: The data.
+        seed: What random examples are drawn from.
+        examples: All that the source gave.
+        dataset: Their splits.
+    """
+    return DataResult(
+        name=config.name,
+        source=_name_source(config, seed),
+        digest=digest_examples(examples),
+        features={name: asdict(tensor) for name, tensor in config.features.items()},
+        labels={name: asdict(tensor) for name, tensor in config.labels.items()},
+        splits={
+            name: SplitSummary(len(split), digest_examples(split), dict(_count_classes(split)))
+            for name, split in vars(dataset).items()
+            if len(split)
+        },
+    )
+
+
+def digest_examples(examples: Examples) -> str:
+    """Returns 16 hexadecimal digits that are others where a value, a dtype or a row is."""
+    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    arrays = {
+        **{f"feature {name}": array for name, array in examples.features.items()},
+        **{f"label {name}": array for name, array in examples.labels.items()},
+        "rows": examples.rows,
+    }
+    for name, array in sorted(arrays.items()):
+        # Of text, as it is spelled; its objects have no bytes of their own.
+        plain = array.astype(str) if array.dtype.hasobject else array
+        digest.update(f"{name} {plain.dtype.str} {plain.shape}".encode())
+        digest.update(np.ascontiguousarray(plain).data.cast("B") if plain.size else b"")
+    return digest.hexdigest()
+
+
+def _name_source(config: DataConfig, seed: int) -> str:
+    match config:
+        case FileDataConfig():
+            return str(Path(config.file).resolve())
+        case RandomDataConfig():
+            return f"drawn from seed {seed}"
+        case _:
+            return f"scikit-learn {version('scikit-learn')}"
+
+
+def _count_classes(examples: Examples) -> Iterator[tuple[str, Mapping[str, int]]]:
+    """Yields how many examples there are of each value of the labels that are classes."""
+    for name, array in examples.labels.items():
+        if array.ndim == 1 and array.dtype.kind in "iub":
+            values, counts = np.unique(array, return_counts=True)
+            if len(values) <= _MOST_CLASSES:
+                yield name, dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))
