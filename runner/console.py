@@ -31,6 +31,8 @@ from runner.results import (
 
 log = logging.getLogger(__name__)
 
+_PROJECT = logging.getLogger(__package__)
+
 _BAR_SECONDS = 0.1
 _LEAST_SECONDS = 0.05
 _MOST_LAYERS = 3
@@ -39,10 +41,22 @@ _THREE_DIGITS = 999.5
 _PLAIN_WIDTH = 1000
 
 
+class _Warnings(logging.Handler):
+    """Shows what the project's loggers warn of."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"warning  {record.getMessage()}"
+        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
 class Reporter:
     """Writes the layer table, a live bar, and at the end the result and how to look at it.
 
-    All of it but the bar is in the log too.
+    All of it but the bar is in the log too; warnings in the log are written at once.
     """
 
     def __init__(self, open_command: Sequence[str], console: Console | None = None) -> None:
@@ -55,16 +69,14 @@ class Reporter:
         """
         self._console = console or Console()
         self._open_command = open_command
+        self._warnings = _Warnings(self._console)
         self._bar: _TrainingBar | None = None
         self._ends: list[str] = []
 
     def show_warnings(self, warnings: Sequence[Problem]) -> None:
-        """Shows options that do not do what they say, at once and everywhere."""
+        """Shows options that do not do what they say."""
         for warning in warnings:
             log.warning("%s", warning)
-            self._console.print(
-                f"warning  {warning}", soft_wrap=True, markup=False, highlight=False
-            )
 
     def show_layers(self, layers: Sequence[LayerSummary]) -> None:
         """Shows a row a layer: name, type, output shape, parameters."""
@@ -119,11 +131,13 @@ class Reporter:
             self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     def __enter__(self) -> Self:
-        """Returns the reporter."""
+        """Returns the reporter, which shows warnings from now on."""
+        _PROJECT.addHandler(self._warnings)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leaves the terminal as it was found."""
+        _PROJECT.removeHandler(self._warnings)
         self._close_bar()
 
     def _show_plan(self, result: PlanResult) -> None:

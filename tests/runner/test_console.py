@@ -1,6 +1,7 @@
 """What a person sees, on a terminal and elsewhere."""
 
 import io
+import logging
 
 import numpy as np
 import pytest
@@ -81,9 +82,14 @@ def test_a_terminal_shows_the_layer_table_and_a_bar():
 def test_warnings_are_shown_at_once_everywhere_and_logged(caplog, is_terminal):
     text = io.StringIO()
     console = Console(file=text, force_terminal=is_terminal, width=40, color_system=None)
-    Reporter(["ui"], console).show_warnings([Problem("session.a[1]", "has no effect: it is so.")])
-    assert text.getvalue() == "warning  session.a[1]: has no effect: it is so.\n"
-    assert caplog.messages == ["session.a[1]: has no effect: it is so."]
+    with Reporter(["ui"], console) as reporter:
+        reporter.show_warnings([Problem("session.a[1]", "has no effect: it is so.")])
+        logging.getLogger("runner.tracking.courier").warning("the data has changed")
+    logging.getLogger("runner.tracking.courier").warning("after the run")
+    assert text.getvalue() == (
+        "warning  session.a[1]: has no effect: it is so.\nwarning  the data has changed\n"
+    )
+    assert caplog.messages[0] == "session.a[1]: has no effect: it is so."
 
 
 def test_the_end_without_tracking_names_no_run():
