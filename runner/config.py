@@ -116,17 +116,41 @@ class FileDataConfig(DataConfig):
 
     Attributes:
         file: Where they are; relative to the folder that the command is given in.
+    """
+
+    file: str = MISSING
+
+
+@dataclass
+class ImagesDataConfig(FileDataConfig):
+    """Pictures in a folder for each class.
+
+    Attributes:
+        size: Height and width in pixels that all are resized to; null where all are of one size.
+        colors: ``grayscale`` or ``rgb``.
+        corrupt: What becomes of files that cannot be read: ``refuse`` or ``skip``.
+    """
+
+    size: list[int] | None = MISSING
+    colors: str = MISSING
+    corrupt: str = MISSING
+
+
+@dataclass
+class ColumnsDataConfig(FileDataConfig):
+    """Examples in files whose columns or arrays have names.
+
+    Attributes:
         targets: The names of those to predict, the main one first; none where there are none.
         missing: What becomes of rows in which a value is missing: ``refuse``, ``drop`` or ``keep``.
     """
 
-    file: str = MISSING
     targets: list[str] = MISSING
     missing: str = MISSING
 
 
 @dataclass
-class ArraysDataConfig(FileDataConfig):
+class ArraysDataConfig(ColumnsDataConfig):
     """Arrays in an .npz file, or in the .npy files of a folder.
 
     Attributes:
@@ -159,7 +183,7 @@ class ColumnConfig:
 
 
 @dataclass
-class TableDataConfig(FileDataConfig):
+class TableDataConfig(ColumnsDataConfig):
     """A table, CSV or Parquet.
 
     Attributes:
@@ -474,6 +498,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "breast_cancer": BreastCancerDataConfig,
         "diabetes": DiabetesDataConfig,
         "digits": DigitsDataConfig,
+        "images": ImagesDataConfig,
         "iris": IrisDataConfig,
         "random": RandomDataConfig,
         "table": TableDataConfig,

@@ -14,10 +14,10 @@ from runner.config import (
     SCHEMAS,
     SPLIT_COLUMNS,
     BenchmarkConfig,
+    ColumnsDataConfig,
     DataConfig,
     ExamplesTaskConfig,
     ExperimentConfig,
-    FileDataConfig,
     ForwardConfig,
     InspectConfig,
     PlanConfig,
@@ -126,7 +126,7 @@ def _validate_split(data: DataConfig) -> Iterator[Problem]:
     if data.fold is not None and not 0 <= data.fold < data.folds:
         yield expected("data.fold", f"0 to {data.folds - 1}, as data.folds is", data.fold)
     named = [key for key in SPLIT_COLUMNS if getattr(split, key) is not None]
-    if named and not isinstance(data, FileDataConfig):
+    if named and not isinstance(data, ColumnsDataConfig):
         what = f"null, since data {data.name!r} has no columns"
         yield expected(f"data.split.{named[0]}", what, getattr(split, named[0]))
     for key in named[1:]:

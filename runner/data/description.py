@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models.config import TensorConfig
 from models.problems import Problem, did_you_mean, expected
-from runner.config import SPLIT_COLUMNS, FileDataConfig
+from runner.config import SPLIT_COLUMNS, ColumnsDataConfig
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Description:
     classes: int | None
 
 
-def split_columns(config: FileDataConfig) -> list[str]:
+def split_columns(config: ColumnsDataConfig) -> list[str]:
     """Returns the columns or arrays that the splits are made by, which are no features."""
     named = (getattr(config.split, key) for key in SPLIT_COLUMNS)
     return [name for name in named if name is not None]
 
 
 def check_split_columns(
-    config: FileDataConfig, names: Sequence[str], what: str
+    config: ColumnsDataConfig, names: Sequence[str], what: str
 ) -> Iterator[Problem]:
     """Yields which of the columns that splits are to be made by is not among `names`."""
     for key in SPLIT_COLUMNS:

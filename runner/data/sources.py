@@ -11,6 +11,7 @@ from runner.config import (
     DiabetesDataConfig,
     DigitsDataConfig,
     FileDataConfig,
+    ImagesDataConfig,
     IrisDataConfig,
     RandomDataConfig,
     TableDataConfig,
@@ -36,6 +37,11 @@ def describe(config: FileDataConfig) -> Description:
     match config:
         case ArraysDataConfig():
             found = describe_arrays(config)
+        case ImagesDataConfig():
+            # This imports Pillow.
+            from runner.data.images import describe_images
+
+            found = describe_images(config)
         case TableDataConfig():
             # This imports Arrow.
             from runner.data.table import describe_table
@@ -72,6 +78,11 @@ def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: 
             return read_diabetes()
         case DigitsDataConfig():
             return read_digits()
+        case ImagesDataConfig():
+            # This imports Pillow.
+            from runner.data.images import read_images
+
+            return read_images(config)
         case IrisDataConfig():
             return read_iris()
         case RandomDataConfig():

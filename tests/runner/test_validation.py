@@ -324,6 +324,7 @@ def test_a_file_without_a_schema_is_told_of_them(compose):
     assert problems_of(config) == [
         "data: expected a schema in the file's defaults list; choose from "
         "/schema_data_arrays@_here_, /schema_data_breast_cancer@_here_, "
-        "/schema_data_diabetes@_here_, /schema_data_digits@_here_, /schema_data_iris@_here_, "
-        "/schema_data_random@_here_, /schema_data_table@_here_, /schema_data_wine@_here_."
+        "/schema_data_diabetes@_here_, /schema_data_digits@_here_, "
+        "/schema_data_images@_here_, /schema_data_iris@_here_, /schema_data_random@_here_, "
+        "/schema_data_table@_here_, /schema_data_wine@_here_."
     ]
