@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.arithmetic import ARITHMETIC
 from runner.config import SCHEMAS, ExperimentConfig, FileDataConfig, TableDataConfig
-from runner.data.sources import describe
+from runner.data.describing import describe
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"

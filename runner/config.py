@@ -61,6 +61,10 @@ class DataConfig:
         folds: Into how many parts the examples are divided where there is a fold.
         fold: Which of them, counted from 0, is the test split in place of ``split.test``; null for
             none.
+        shards: Into how many parts the training examples are divided, for as many workers.
+        shard: Which of them, counted from 0, this run trains on.
+        buckets: Lengths, ascending; examples of lengths that differ come in batches of those up to
+            the same one. None puts all lengths together.
     """
 
     name: str = MISSING
@@ -72,6 +76,9 @@ class DataConfig:
     split: SplitConfig = field(default_factory=SplitConfig)
     folds: int = 5
     fold: int | None = None
+    shards: int = 1
+    shard: int = 0
+    buckets: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -116,9 +123,12 @@ class FileDataConfig(DataConfig):
 
     Attributes:
         file: Where they are; relative to the folder that the command is given in.
+        stream: Whether examples are read while steps are taken, rather than held in memory; null
+            for where they would take more than 512 MiB.
     """
 
     file: str = MISSING
+    stream: bool | None = None
 
 
 @dataclass
@@ -127,11 +137,14 @@ class ImagesDataConfig(FileDataConfig):
 
     Attributes:
         size: Height and width in pixels that all are resized to; null where all are of one size.
+        antialias: Whether a smaller picture is the mean of all pixels of a larger one, rather than
+            of the four around each of its own.
         colors: ``grayscale`` or ``rgb``.
         corrupt: What becomes of files that cannot be read: ``refuse`` or ``skip``.
     """
 
     size: list[int] | None = MISSING
+    antialias: bool = MISSING
     colors: str = MISSING
     corrupt: str = MISSING
 
@@ -143,10 +156,12 @@ class ColumnsDataConfig(FileDataConfig):
     Attributes:
         targets: The names of those to predict, the main one first; none where there are none.
         missing: What becomes of rows in which a value is missing: ``refuse``, ``drop`` or ``keep``.
+        id: The name of the one that tells examples apart, which is no feature; null for none.
     """
 
     targets: list[str] = MISSING
     missing: str = MISSING
+    id: str | None = None
 
 
 @dataclass

@@ -27,6 +27,7 @@ from runner.results import (
     StepsResult,
     StopResult,
     TraceResult,
+    WaitResult,
 )
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,8 @@ class Reporter:
                 self._ends += _describe_latencies(result)
             case TraceResult():
                 self._ends.append(f"trace    {_describe_trace(result)}")
+            case WaitResult():
+                self._ends.append(f"data     waited for {result.share:.1%} of the time of training")
             case StopResult():
                 self._ends.append(f"stopped  {_describe_stop(result)}")
             case FetchResult(step=None):

@@ -182,6 +182,7 @@ def _fit_dataset(dataset: Dataset, graph: ExperimentGraph) -> Dataset:
             features=fit_feeds(examples.features, unfed(graph.features), "model.inputs"),
             labels={**examples.labels, **fit_feeds(given, unfed(graph.labels), "data.labels")},
             rows=examples.rows,
+            ids=examples.ids,
         )
 
     return Dataset(fit(dataset.train), fit(dataset.validation), fit(dataset.test))

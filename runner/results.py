@@ -442,6 +442,24 @@ class StopResult:
 
 
 @dataclass(frozen=True)
+class WaitResult:
+    """How long training steps waited for their batches.
+
+    Attributes:
+        waited_seconds: Until a batch was there, over all steps.
+        seconds: What all steps took, waiting included.
+    """
+
+    waited_seconds: float
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        """The part of the time that was waited, 0 to 1."""
+        return self.waited_seconds / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
 class BatchLatency:
     """How long a model took to answer batches of one size.
 
@@ -499,6 +517,7 @@ Result = (
     | WeightsResult
     | CheckpointResult
     | StopResult
+    | WaitResult
     | BenchmarkResult
     | FaultResult
 )

@@ -111,6 +111,11 @@ def _validate_data(data: DataConfig) -> Iterator[Problem]:
     yield from _at_least("data.classes", data.classes, 1)
     yield from _at_least("data.batch_size", data.batch_size, 1)
     yield from _validate_split(data)
+    yield from _at_least("data.shards", data.shards, 1)
+    if not 0 <= data.shard < max(data.shards, 1):
+        yield expected("data.shard", f"0 to {data.shards - 1}, as data.shards is", data.shard)
+    if list(data.buckets) != sorted(set(data.buckets)) or min(data.buckets, default=1) < 1:
+        yield expected("data.buckets", "lengths of 1 or more, ascending", list(data.buckets))
     if isinstance(data, RandomDataConfig):
         yield from _at_least("data.examples", data.examples, 1)
 

@@ -15,6 +15,7 @@ from runner.engine.startup import import_tensorflow
 
 import_tensorflow(log_level=3)
 
+from runner.engine.feeders import ArrayFeeder
 from runner.engine.graph import build_graph
 from runner.engine.planning import choose_plan
 from runner.engine.plans import TrainingPlans
@@ -57,13 +58,13 @@ def open_training(work: Work) -> Iterator[Peers]:
         plans = TrainingPlans(
             graph,
             graph.training,
-            {**examples.features, **examples.labels},
+            ArrayFeeder({**examples.features, **examples.labels}),
             config.data.batch_size,
             config.session.device,
         )
         plan, chosen = choose_plan(config, session, plans, _STEPS_OF_A_RUN)
         rows = work.rows.reshape(-1)
-        yield {"feedfetch": Noted(lambda: plan.take(rows)[BATCH_LOSS], chosen.plan)}
+        yield {"feedfetch": Noted(lambda: plan.take(rows, 0, len(rows))[BATCH_LOSS], chosen.plan)}
 
 
 @contextmanager

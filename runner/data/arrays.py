@@ -57,7 +57,8 @@ def read_arrays(config: ArraysDataConfig) -> Examples:
     features, labels = _part(config, arrays)
     columns = {name: arrays[name] for name in split_columns(config)}
     every = np.arange(len(next(iter(arrays.values()))))
-    return Examples(features, labels, every, columns).take(rows)
+    ids = None if config.id is None else arrays[config.id]
+    return Examples(features, labels, every, columns, ids).select(rows)
 
 
 def _open_arrays(config: ArraysDataConfig) -> dict[str, np.ndarray]:

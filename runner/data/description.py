@@ -24,15 +24,17 @@ class Description:
 
 
 def split_columns(config: ColumnsDataConfig) -> list[str]:
-    """Returns the columns or arrays that the splits are made by, which are no features."""
-    named = (getattr(config.split, key) for key in SPLIT_COLUMNS)
-    return [name for name in named if name is not None]
+    """Returns the columns or arrays that splits are made by or tell rows apart: no features."""
+    named = [*(getattr(config.split, key) for key in SPLIT_COLUMNS), config.id]
+    return list(dict.fromkeys(name for name in named if name is not None))
 
 
 def check_split_columns(
     config: ColumnsDataConfig, names: Sequence[str], what: str
 ) -> Iterator[Problem]:
-    """Yields which of the columns that splits are to be made by is not among `names`."""
+    """Yields which of the columns that ``split_columns`` returns is not among `names`."""
+    if config.id is not None and config.id not in names:
+        yield expected("data.id", what, config.id, did_you_mean(config.id, names))
     for key in SPLIT_COLUMNS:
         name = getattr(config.split, key)
         if name is not None and name not in names:

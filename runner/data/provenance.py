@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from runner.config import DataConfig, FileDataConfig, RandomDataConfig
-from runner.data.examples import Dataset, Examples
+from runner.data.examples import Dataset, Examples, LazyColumn
 from runner.results import DataResult, SplitSummary
 
 # Labels of more values than these are not taken for classes.
@@ -43,7 +43,10 @@ def describe_data(
 
 
 def digest_examples(examples: Examples) -> str:
-    """Returns 16 hexadecimal digits that are others where a value, a dtype or a row is."""
+    """Returns 16 hexadecimal digits that are others where a value, a dtype or a row is.
+
+    Of what is lazy, where what its reader tells of its content is.
+    """
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     arrays = {
         **{f"feature {name}": array for name, array in examples.features.items()},
@@ -51,6 +54,10 @@ def digest_examples(examples: Examples) -> str:
         "rows": examples.rows,
     }
     for name, array in sorted(arrays.items()):
+        if isinstance(array, LazyColumn):
+            told = f"{name} {array.dtype} {array.item_shape} {array.reader.digest()}"
+            digest.update(told.encode())
+            continue
         # Of text, as it is spelled; its objects have no bytes of their own.
         plain = array.astype(str) if array.dtype.hasobject else array
         digest.update(f"{name} {plain.dtype.str} {plain.shape}".encode())
@@ -71,7 +78,7 @@ def _name_source(config: DataConfig, seed: int) -> str:
 def _count_classes(examples: Examples) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Yields how many examples there are of each value of the labels that are classes."""
     for name, array in examples.labels.items():
-        if array.ndim == 1 and array.dtype.kind in "iub":
+        if isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype.kind in "iub":
             values, counts = np.unique(array, return_counts=True)
             if len(values) <= _MOST_CLASSES:
                 yield name, dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))

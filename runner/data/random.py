@@ -6,12 +6,10 @@ import numpy as np
 
 from models.config import TensorConfig
 from runner.config import RandomDataConfig
-from runner.data.examples import Examples
+from runner.data.examples import Batch
 
 
-def draw_random(
-    config: RandomDataConfig, inputs: Mapping[str, TensorConfig], seed: int
-) -> Examples:
+def draw_random(config: RandomDataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Batch:
     """Returns ``data.examples`` random rows for `inputs`.
 
     Floating-point features are uniform in [0, 1), as ``numpy.random.rand`` draws them; integers
@@ -19,7 +17,7 @@ def draw_random(
     """
     generator = np.random.default_rng(seed)
     classes = config.classes or 2
-    return Examples(
+    return Batch(
         features={
             name: _draw(generator, (config.examples, *tensor.shape), tensor.dtype, 2)
             for name, tensor in inputs.items()

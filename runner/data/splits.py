@@ -29,7 +29,11 @@ def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset
         if not len(rows[name]) and _is_needed(config, name):
             message = f"expected examples in each split; none of {len(examples)} is in {name}."
             raise ConfigError([Problem("data.split", message)])
-    return Dataset(**{name: examples.take(rows[name]) for name in SPLITS})
+    rows["train"] = rows["train"][config.shard :: config.shards]
+    if any(column.reader.blocks is not None for column in examples.lazy.values()):
+        # What is read in blocks is read in order; training draws an order of its own.
+        rows = {name: np.sort(places) for name, places in rows.items()}
+    return Dataset(**{name: examples.select(rows[name]) for name in SPLITS})
 
 
 def _is_needed(config: DataConfig, name: str) -> bool:
@@ -179,6 +183,6 @@ def _strata(examples: Examples, config: DataConfig) -> np.ndarray:
     """Returns (rows,) the class of each example; all zeros where it has none."""
     if config.classes is not None and examples.labels:
         labels = next(iter(examples.labels.values()))
-        if labels.ndim == 1:
+        if isinstance(labels, np.ndarray) and labels.ndim == 1:
             return labels
     return np.zeros(len(examples), int)

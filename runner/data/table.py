@@ -127,6 +127,9 @@ def read_table(config: TableDataConfig) -> Examples:
         name: _convert(column, values[name].take(pa.array(rows)), rows)
         for name, column in columns.items()
     }
+    columns_by_name = {
+        name: guide.to_numpy(zero_copy_only=False)[rows] for name, guide in guides.items()
+    }
     return Examples(
         features={
             name: _join(parts, [arrays[part.name] for part in parts])
@@ -134,9 +137,8 @@ def read_table(config: TableDataConfig) -> Examples:
         },
         labels={name: _label(columns[name], arrays[name]) for name in config.targets},
         rows=rows,
-        columns={
-            name: guide.to_numpy(zero_copy_only=False)[rows] for name, guide in guides.items()
-        },
+        columns=columns_by_name,
+        ids=None if config.id is None else columns_by_name[config.id],
     )
 
 

@@ -1,7 +1,7 @@
 """Holds the arrays to feed to the placeholders they are fed to."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -47,9 +47,23 @@ def feed_values(placeholder: Placeholder, array: FeedValue) -> list[np.ndarray]:
     return [array]
 
 
+class Castable(Protocol):
+    """An array, or what is read as one."""
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """(examples, ...), None where it varies."""
+
+    def astype(self, dtype: Any, *, copy: bool) -> Self:
+        """Returns it in another dtype."""
+
+
+ArrayT = TypeVar("ArrayT", bound=Castable)
+
+
 def fit_feeds(
-    arrays: Mapping[str, np.ndarray], placeholders: Mapping[str, Placeholder], path: str
-) -> dict[str, np.ndarray]:
+    arrays: Mapping[str, ArrayT], placeholders: Mapping[str, Placeholder], path: str
+) -> dict[str, ArrayT]:
     """Returns the arrays for `placeholders`, each in its placeholder's dtype.
 
     Args:

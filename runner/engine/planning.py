@@ -32,6 +32,7 @@ _XLA_SECONDS = 0.4
 _XLA_SECONDS_PER_OPERATION = 1.5e-3
 _MEASURED_SECONDS = 0.03
 _ROUNDS = 4
+_STREAMED = "the examples are read while the steps are taken, which takes no other plan"
 _TOO_SHORT = "the run is too short for it to be worth measuring"
 
 
@@ -55,6 +56,10 @@ def choose_plan(
     if config.plan.name != AUTO:
         choice = PlanChoice(config.plan.name, bool(config.plan.jit_compile), session.threads)
         return _open_configured(plans, choice, session), PlanResult(str(choice), {}, {}, ())
+    if plans.feeder.arrays is None:
+        choice = PlanChoice("step", bool(config.plan.jit_compile), session.threads)
+        passed_over = {"loop": _STREAMED, "pipeline": _STREAMED}
+        return plans.open(choice, session), PlanResult(str(choice), {}, passed_over, ())
     planner = _Planner(config, session, plans, steps)
     choice = planner.choose()
     return planner.open(choice), planner.result(choice)
@@ -183,12 +188,12 @@ class _Planner:
         rows = np.arange(max(self._plans.most_steps, 1) * size) % self._plans.count
         start = time.perf_counter()
         plan = self._plans.open(choice, session)
-        plan.take(rows[:size])
+        plan.take(rows, 0, size)
         prepared = time.perf_counter() - start
-        seconds = _seconds(plan, rows[:size])
+        seconds = _seconds(plan, rows, size)
         steps = max(1, min(self._plans.most_steps, int(_MEASURED_SECONDS / seconds)))
         rounds = _ROUNDS if seconds < _MEASURED_SECONDS else 1
-        best = min(_seconds(plan, rows[: steps * size]) for _ in range(rounds))
+        best = min(_seconds(plan, rows, steps * size) for _ in range(rounds))
         self._opened[choice] = plan
         return Cost(prepared, min(best / steps, seconds))
 
@@ -216,7 +221,7 @@ class _Planner:
         )
 
 
-def _seconds(plan: Plan, rows: np.ndarray) -> float:
+def _seconds(plan: Plan, rows: np.ndarray, end: int) -> float:
     start = time.perf_counter()
-    plan.take(rows)
+    plan.take(rows, 0, end)
     return time.perf_counter() - start

@@ -7,7 +7,8 @@
 - ``loop``: many steps a call, in a loop of the graph, which holds the examples and is fed the rows
   to take.
 
-Each can be compiled by XLA, for whole batches; a smaller last batch is a plain step.
+Each can be compiled by XLA, for whole batches; a smaller last batch is a plain step. Examples that
+are not in memory are fed, by ``step``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
+from runner.engine.feeders import Arrays, Feeder
 from runner.engine.feeds import Placeholder
 from runner.engine.generators import find_other_draws
 from runner.engine.gradients import forget_gradients
@@ -26,13 +28,12 @@ from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.engine.steps import Step, TrainingSteps
 
-Arrays = Mapping[str, np.ndarray]
-
 # More of them are fed batch by batch, since a device may have no room for all.
 MOST_HELD_BYTES = 2**31
 _MOST_STEPS_PER_CALL = 1024
 _ROWS = "rows"
 _COUNT = "count"
+_WAITED = "waited"
 
 
 class PlanError(Exception):
@@ -62,16 +63,19 @@ class PlanChoice:
 class Plan(Protocol):
     """Takes training steps in a Session."""
 
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Takes a step on each batch of `rows`, in order.
+    def take(self, rows: np.ndarray, start: int, end: int) -> dict[str, np.ndarray]:
+        """Takes a step on each batch from `start` to `end` of `rows`, in order.
 
         Args:
-            rows: (examples,) integers into the examples; a last batch may be smaller.
+            rows: (taken,) integers into the examples, as far as it is known what is to come.
+            start: Where the first batch begins in it.
+            end: Where the last one ends, which may be smaller.
 
         Returns:
             (steps,) of each fetch of the step, by name.
 
         Raises:
+            ConfigError: If an example cannot be read.
             StepError: If a step fails in the Session.
         """
 
@@ -83,7 +87,7 @@ class TrainingPlans:
         self,
         graph: ExperimentGraph,
         steps: TrainingSteps,
-        examples: Arrays,
+        feeder: Feeder,
         batch_size: int,
         device: str | None,
     ) -> None:
@@ -92,14 +96,14 @@ class TrainingPlans:
         Args:
             graph: The experiment's graph.
             steps: Its steps.
-            examples: (examples, ...) by the name of each feed of a step, in its dtype.
+            feeder: The examples, with a value for each feed of a step, in its dtype.
             batch_size: Examples a step.
             device: Where the steps run; None where TensorFlow likes.
         """
         self.batch_size = batch_size
         self.steps = steps
-        self.examples = {name: examples[name] for name in steps.train.feeds}
-        self.count = len(next(iter(self.examples.values())))
+        self.feeder = feeder
+        self.count = len(feeder)
         self.most_steps = min(self.count // batch_size, _MOST_STEPS_PER_CALL)
         self._graph = graph.graph
         self._device = device
@@ -119,6 +123,17 @@ class TrainingPlans:
         if choice.name == "pipeline":
             return _PipelinePlan(self, session, whole, self.pipeline.initializer)
         return _LoopPlan(self, session, whole)
+
+    @property
+    def examples(self) -> Arrays:
+        """The examples by the name of each feed.
+
+        Raises:
+            PlanError: If they are not in memory.
+        """
+        if self.feeder.arrays is None:
+            raise PlanError("the examples are read while the steps are taken")
+        return {name: self.feeder.arrays[name] for name in self.steps.train.feeds}
 
     @cached_property
     def held(self) -> "_HeldExamples":
@@ -284,7 +299,11 @@ class _Pipeline:
         batches = tf.data.Dataset.from_tensor_slices(self.rows).batch(batch_size)
         dataset = batches.map(held.gather, num_parallel_calls=1).prefetch(2)
         iterator = tf.compat.v1.data.make_initializable_iterator(dataset)
-        self.batch: dict[str, tf.Tensor] = iterator.get_next()
+        began = tf.timestamp()
+        with tf.control_dependencies([began]):
+            self.batch: dict[str, tf.Tensor] = iterator.get_next()
+        with tf.control_dependencies(list(self.batch.values())):
+            self.waited = tf.timestamp() - began
         self.initializer = Step("open_pipeline", {_ROWS: self.rows}, {"done": iterator.initializer})
 
 
@@ -292,20 +311,20 @@ class _StepPlan:
     """A call a step, to which its batch is fed."""
 
     def __init__(self, plans: TrainingPlans, session: GraphSession, whole: Step) -> None:
-        self._examples = plans.examples
+        self._feeder = plans.feeder
         self._batch_size = plans.batch_size
+        self._names = list(whole.feeds)
         self._whole = session.callable(whole)
         is_plain = whole is plans.steps.train
         self._remainder = self._whole if is_plain else session.callable(plans.steps.train)
 
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Takes a step on each batch of `rows`."""
-        size = self._batch_size
+    def take(self, rows: np.ndarray, start: int, end: int) -> dict[str, np.ndarray]:
+        """Takes a step on each batch from `start` to `end` of `rows`."""
+        size, first = self._batch_size, self._names[0]
         fetched = []
-        for start in range(0, len(rows), size):
-            taken = rows[start : start + size]
-            call = self._whole if len(taken) == size else self._remainder
-            fetched.append(call({name: array[taken] for name, array in self._examples.items()}))
+        for batch in self._feeder.iterate(rows, start, end, size):
+            call = self._whole if len(batch[first]) == size else self._remainder
+            fetched.append(call(batch))
         return _stack(fetched)
 
 
@@ -316,20 +335,24 @@ class _PipelinePlan:
         self, plans: TrainingPlans, session: GraphSession, whole: Step, open_pipeline: Step
     ) -> None:
         self._batch_size = plans.batch_size
+        self._feeder = plans.feeder
         self._open = session.callable(open_pipeline)
-        self._whole = session.callable(replace(whole, feeds={}))
+        fetches = {**whole.fetches, _WAITED: plans.pipeline.waited}
+        self._whole = session.callable(replace(whole, feeds={}, fetches=fetches))
         self._plain = _StepPlan(plans, session, plans.steps.train)
 
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Takes a step on each batch of `rows`."""
-        count = len(rows) // self._batch_size
-        end = count * self._batch_size
+    def take(self, rows: np.ndarray, start: int, end: int) -> dict[str, np.ndarray]:
+        """Takes a step on each batch from `start` to `end` of `rows`."""
+        count = (end - start) // self._batch_size
+        middle = start + count * self._batch_size
         parts = []
         if count:
-            self._open({_ROWS: rows[:end].astype(np.int32)})
-            parts.append(_stack([self._whole({}) for _ in range(count)]))
-        if end < len(rows):
-            parts.append(self._plain.take(rows[end:]))
+            self._open({_ROWS: rows[start:middle].astype(np.int32)})
+            values = _stack([self._whole({}) for _ in range(count)])
+            self._feeder.waited_seconds += float(values.pop(_WAITED).sum())
+            parts.append(values)
+        if middle < end:
+            parts.append(self._plain.take(rows, middle, end))
         return _join(parts)
 
 
@@ -342,14 +365,17 @@ class _LoopPlan:
         self._whole = session.callable(whole)
         self._plain = _StepPlan(plans, session, plans.steps.train)
 
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Takes a step on each batch of `rows`."""
+    def take(self, rows: np.ndarray, start: int, end: int) -> dict[str, np.ndarray]:
+        """Takes a step on each batch from `start` to `end` of `rows`."""
         size = self._batch_size
-        end = len(rows) // size * size
+        middle = start + (end - start) // size * size
         most = self._most_steps * size
-        parts = [self._loop(rows[start : min(start + most, end)]) for start in range(0, end, most)]
-        if end < len(rows):
-            parts.append(self._plain.take(rows[end:]))
+        parts = [
+            self._loop(rows[first : min(first + most, middle)])
+            for first in range(start, middle, most)
+        ]
+        if middle < end:
+            parts.append(self._plain.take(rows, middle, end))
         return _join(parts)
 
     def _loop(self, rows: np.ndarray) -> dict[str, np.ndarray]:

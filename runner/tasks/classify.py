@@ -7,7 +7,8 @@ import numpy as np
 
 from models.classifiers import Classifier, read_classifiers
 from runner.config import ExperimentConfig, TrainConfig
-from runner.data.examples import Examples, iterate_batches
+from runner.data.examples import Examples
+from runner.data.streams import iterate_batches
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.results import ClassifyResult
@@ -78,14 +79,14 @@ def classify_examples(
     seen = 0
     for batch in iterate_batches(examples, size, drop_remainder=drop):
         outputs = step(batch.features)
-        targets = {**batch.features, **batch.labels}
+        targets = batch.arrays
         pending = [one for one in pending if _gather(one, outputs, targets)]
         if not pending:
             return
         seen += len(batch)
     if seen:
         for one in pending:
-            yield _conclude(one, examples.take(slice(seen)), split)
+            yield _conclude(one, examples, split)
 
 
 def _gather(

@@ -9,7 +9,10 @@ import numpy as np
 
 from models.objectives import BATCH_LOSS, LOSS
 from runner.config import ExperimentConfig, TrainConfig
-from runner.data.examples import Dataset, Examples, iterate_batches, order_epoch
+from runner.data.examples import Dataset, Examples
+from runner.data.ordering import order_training
+from runner.data.streams import StreamFeeder, iterate_batches
+from runner.engine.feeders import ArrayFeeder
 from runner.engine.graph import ExperimentGraph
 from runner.engine.planning import choose_plan
 from runner.engine.plans import Plan, TrainingPlans
@@ -22,6 +25,7 @@ from runner.results import (
     SplitResult,
     Started,
     StepsResult,
+    WaitResult,
     WeightsResult,
 )
 from runner.tasks.classify import classify_examples
@@ -59,14 +63,14 @@ def train(
 
     stopper = Stopper(task.stop, config.model.metrics, read_weights)
     schedule = Schedule(config, task, len(dataset.train), one_by_one=stopper.looks_at_steps)
-    examples = {**dataset.train.features, **dataset.train.labels}
+    feeder = open_feeder(dataset.train)
     plans = TrainingPlans(
-        graph, graph.training, examples, config.data.batch_size, config.session.device
+        graph, graph.training, feeder, config.data.batch_size, config.session.device
     )
     plan, chosen = choose_plan(config, session, plans, schedule.last_step)
     yield replace(chosen, notes=tuple(schedule.describe()))
     trainer = _Trainer(
-        config, task, graph, graph.training, session, plan, schedule, stopper, dataset
+        config, task, graph, graph.training, session, plan, schedule, stopper, dataset, feeder
     )
     yield from trainer.fit()
     yield from trainer.evaluate("test", dataset.test)
@@ -74,6 +78,13 @@ def train(
     shown = dataset.test.take(slice(task.examples))
     yield from fetch_examples(config, graph, session, shown, split="test")
     yield from classify_examples(config, graph, session, dataset.test, split="test")
+
+
+def open_feeder(examples: Examples) -> ArrayFeeder | StreamFeeder:
+    """Returns what feeds `examples` to training steps."""
+    if examples.lazy:
+        return StreamFeeder(examples)
+    return ArrayFeeder(examples.take(slice(None)).arrays)
 
 
 class _Trainer:
@@ -90,6 +101,7 @@ class _Trainer:
         schedule: Schedule,
         stopper: Stopper,
         dataset: Dataset,
+        feeder: ArrayFeeder | StreamFeeder,
     ) -> None:
         self._config = config
         self._task = task
@@ -104,8 +116,11 @@ class _Trainer:
         self._reset_evaluation = session.callable(steps.reset_evaluation)
         self._watch = Watch(config, graph, session, steps) if config.debug.check_finite else None
         self._dataset = dataset
+        self._feeder = feeder
         self._epoch = 0
         self._step = 0
+        self._seconds = 0.0
+        self._waited_before = feeder.waited_seconds
 
     def fit(self) -> Iterator[Result]:
         """Yields the results of all epochs, or of those until training is stopped."""
@@ -126,7 +141,7 @@ class _Trainer:
         data = self._config.data
         batches = iterate_batches(examples, data.batch_size, drop_remainder=data.drop_remainder)
         for batch in batches:
-            values = self._evaluate({**batch.features, **batch.labels})
+            values = self._evaluate(batch.arrays)
             if self._watch and not math.isfinite(values[BATCH_LOSS]):
                 raise self._watch.find_in_evaluation(split, batch, self._dataset.train, self._step)
         if values:
@@ -140,15 +155,18 @@ class _Trainer:
             self._watch.open_epoch(self._epoch, self._step)
         before = self._step
         last = before + self._schedule.steps_per_epoch
-        order = order_epoch(len(examples), self._config.seed, self._epoch)
-        order = order[: self._schedule.rows_per_epoch]
+        order = order_training(self._config, examples, self._epoch)
+        order = order.cut(self._schedule.rows_per_epoch)
+        if isinstance(self._feeder, StreamFeeder):
+            self._feeder.open(order)
         size = self._config.data.batch_size
         running: Metrics = {}
         while self._step < last and not self._stopper.reason:
             first = self._step + 1
             end = self._schedule.end_call(first, last)
-            rows = order[(first - 1 - before) * size : (end - before) * size]
-            values = yield from self._take(first, rows)
+            start = (first - 1 - before) * size
+            stop = min((end - before) * size, len(order.rows))
+            values = yield from self._take(first, order.rows, start, stop)
             self._step = end
             losses = values.pop(BATCH_LOSS)
             if self._watch:
@@ -193,16 +211,20 @@ class _Trainer:
         result = self._stopper.result(self._step)
         if result is not None:
             yield result
+        yield WaitResult(self._feeder.waited_seconds - self._waited_before, self._seconds)
 
-    def _take(self, first: int, rows: np.ndarray) -> Generator[Result, None, dict[str, np.ndarray]]:
+    def _take(
+        self, first: int, rows: np.ndarray, start: int, end: int
+    ) -> Generator[Result, None, dict[str, np.ndarray]]:
         """Takes the steps of a call, yields its trace if asked, and returns what was fetched."""
         if first in self._schedule.traced:
-            batch = self._dataset.train.take(rows)
-            arrays = {**batch.features, **batch.labels}
+            (arrays,) = self._feeder.iterate(rows, start, end, end - start)
             fetched, trace = self._train.trace(arrays, f"train_step_{first}", self._config.trace)
             yield trace
             return {name: np.asarray([value]) for name, value in fetched.items()}
-        start = time.perf_counter()
-        values = self._plan.take(rows)
-        self._schedule.note(len(values[BATCH_LOSS]), time.perf_counter() - start)
+        began = time.perf_counter()
+        values = self._plan.take(rows, start, end)
+        seconds = time.perf_counter() - began
+        self._seconds += seconds
+        self._schedule.note(len(values[BATCH_LOSS]), seconds)
         return values

@@ -13,7 +13,8 @@ import numpy as np
 
 from models.objectives import BATCH_LOSS
 from runner.config import ExperimentConfig
-from runner.data.examples import Examples, iterate_batches, order_epoch
+from runner.data.examples import Batch, Examples, count_batches
+from runner.data.ordering import order_training
 from runner.engine.errors import StepError
 from runner.engine.faults import is_finite, locate_fault, summarize_probe
 from runner.engine.graph import ExperimentGraph, build_graph
@@ -124,7 +125,7 @@ class Watch:
         return NotFiniteError(FaultResult(f"step_{last_step}", message, (), {}, True))
 
     def find_in_evaluation(
-        self, split: str, batch: Examples, trained: Examples, step: int
+        self, split: str, batch: Batch, trained: Examples, step: int
     ) -> NotFiniteError:
         """Returns the error of a batch of `split` whose loss is not finite.
 
@@ -147,7 +148,7 @@ class Watch:
         )
 
     def _find(
-        self, name: str, batch: Examples, before: Mapping[str, np.ndarray], broken: Sequence[str]
+        self, name: str, batch: Batch, before: Mapping[str, np.ndarray], broken: Sequence[str]
     ) -> NotFiniteError:
         hint = ""
         if broken:
@@ -165,18 +166,18 @@ class Watch:
             otherwise=hint,
         )
 
-    def _repeat(self, examples: Examples, last_step: int) -> Iterator[tuple[int, Examples]]:
+    def _repeat(self, examples: Examples, last_step: int) -> Iterator[tuple[int, Batch]]:
         """Yields the steps since the snapshot, with their batches, up to `last_step`."""
         data, step = self._config.data, self._snapshot.step
         for epoch in count(self._snapshot.epoch):
-            shuffled = examples.take(order_epoch(len(examples), self._config.seed, epoch))
-            for batch in iterate_batches(
-                shuffled, data.batch_size, drop_remainder=data.drop_remainder
-            ):
+            rows = order_training(self._config, examples, epoch).rows
+            batches = count_batches(examples, data.batch_size, drop_remainder=data.drop_remainder)
+            for index in range(batches):
                 step += 1
                 if step > last_step:
                     return
-                yield step, batch
+                start = index * data.batch_size
+                yield step, examples.take(rows[start : start + data.batch_size])
 
     def _broken(self, variables: Mapping[str, np.ndarray]) -> list[str]:
         """Returns the trained weights that are not finite."""

@@ -33,6 +33,7 @@ from runner.results import (
     StepsResult,
     StopResult,
     TraceResult,
+    WaitResult,
     WeightsResult,
 )
 from runner.tracking.confusion import format_confusion, format_mistakes
@@ -187,6 +188,8 @@ class MlflowRun:
                 self._log_arrays(f"checkpoints/step_{result.step}.npz", result.arrays)
             case StopResult():
                 self._log_stop(result)
+            case WaitResult():
+                self._add_metrics({"data/waited_share": result.share}, 0)
             case DrawingResult():
                 self._log_text(f"inspect/{result.name}.svg", result.svg)
             case FaultResult():

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from models.config import TensorConfig
 from models.problems import ConfigError
 from runner.data.arrays import read_arrays
-from runner.data.sources import describe
+from runner.data.describing import describe
 from tests.datasets import load_dataset
 
 

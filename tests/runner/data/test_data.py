@@ -14,8 +14,10 @@ from models.problems import ConfigError
 from runner.data.breast_cancer import read_breast_cancer
 from runner.data.diabetes import read_diabetes
 from runner.data.digits import read_digits
-from runner.data.examples import Examples, iterate_batches, order_epoch
+from runner.data.examples import Examples
 from runner.data.iris import read_iris
+from runner.data.ordering import order_epoch
+from runner.data.streams import iterate_batches
 from runner.data.wine import read_wine
 from tests.datasets import load_dataset
 
@@ -146,8 +148,8 @@ def test_batches_hold_every_row_in_order(compose):
 
 def test_each_epoch_has_an_order_of_its_own_from_the_seed(compose):
     train = load(compose()).train
-    first, again = (order_epoch(len(train), seed=0, epoch=1) for _ in range(2))
-    second = order_epoch(len(train), seed=0, epoch=2)
+    first, again = (order_epoch(train, seed=0, epoch=1).rows for _ in range(2))
+    second = order_epoch(train, seed=0, epoch=2).rows
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
     assert sorted(first) == sorted(second) == list(range(len(train)))

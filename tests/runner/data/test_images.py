@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from models.problems import ConfigError
-from runner.data.images import read_images
+from runner.data.pictures import read_images
 from tests.datasets import load_dataset
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "digits"
@@ -37,12 +37,7 @@ def folder(tmp_path):
 
 
 def decode(file, channels):
-    content = tf.io.read_file(str(file))
-    if file.suffix == ".jpg":
-        # Of its own, TensorFlow takes the fast transform, which is off by some levels.
-        decoded = tf.io.decode_jpeg(content, channels, dct_method="INTEGER_ACCURATE")
-    else:
-        decoded = tf.io.decode_image(content, channels)
+    decoded = tf.io.decode_image(tf.io.read_file(str(file)), channels)
     return decoded.numpy() / np.float32(255)
 
 

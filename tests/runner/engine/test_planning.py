@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from runner.engine import planning
+from runner.engine.feeders import ArrayFeeder
 from runner.engine.measurements import Cost, Measured, describe_run, recall, remember
 from runner.engine.planning import choose_plan
 from runner.engine.plans import TrainingPlans
@@ -45,11 +46,13 @@ def choose(config, steps):
     arrays = {**train.features, **train.labels}
     with open_experiment(config) as (graph, session):
         before = [value.copy() for _, value in session.save()]
-        plans = TrainingPlans(graph, graph.training, arrays, config.data.batch_size, None)
+        plans = TrainingPlans(
+            graph, graph.training, ArrayFeeder(arrays), config.data.batch_size, None
+        )
         plan, result = choose_plan(config, session, plans, steps)
         after = [value.copy() for _, value in session.save()]
         is_same = all(map(np.array_equal, before, after))
-        plan.take(np.arange(64))
+        plan.take(np.arange(64), 0, 64)
         changed = not all(map(np.array_equal, after, [value for _, value in session.save()]))
         return result, is_same, changed, session.threads
 

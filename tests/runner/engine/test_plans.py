@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from models.problems import ConfigError
 from runner.engine import plans as plans_module
+from runner.engine.feeders import ArrayFeeder
 from runner.engine.generators import find_other_draws, same_draws
 from runner.engine.planning import choose_plan
 from runner.engine.plans import PlanChoice, PlanError, TrainingPlans
@@ -20,7 +21,7 @@ PLAIN = PlanChoice("step", False, 0)
 def open_plans(config, graph):
     train = load_dataset(config.data, config.model.inputs, config.seed).train
     arrays = {**train.features, **train.labels}
-    return TrainingPlans(graph, graph.training, arrays, config.data.batch_size, None)
+    return TrainingPlans(graph, graph.training, ArrayFeeder(arrays), config.data.batch_size, None)
 
 
 def train_by(config, choice, calls=(ROWS,)):
@@ -29,7 +30,7 @@ def train_by(config, choice, calls=(ROWS,)):
         opened = session if choice.threads == session.threads else session.fork(choice.threads)
         opened.load(session.save())
         plan = open_plans(config, graph).open(choice, opened)
-        parts = [plan.take(rows) for rows in calls]
+        parts = [plan.take(rows, 0, len(rows)) for rows in calls]
         fetched = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         weights = {each.path: each.value for each in graph.model.keras_model.variables}
         return fetched, opened.read(weights)

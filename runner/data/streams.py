@@ -1,0 +1,197 @@
+"""Reads examples ahead of their use, by tf.data, in batches.
+
+What is in memory is taken from there; what is lazy is read by threads of tf.data while the batches
+before are used.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from runner.data.examples import (
+    Batch,
+    Examples,
+    LazyColumn,
+    count_batches,
+    read_columns,
+)
+from runner.data.ordering import Order, keep_order
+
+_BATCHES_AHEAD = 4
+_WINDOWS_AHEAD = 1
+
+
+def iterate_batches(
+    examples: Examples, batch_size: int, *, drop_remainder: bool = False
+) -> Iterator[Batch]:
+    """Yields consecutive batches of `examples`, those to come being read ahead.
+
+    The last one is as small as it comes, or left out with `drop_remainder` where it is smaller.
+
+    Raises:
+        ConfigError: If an example cannot be read.
+    """
+    count = count_batches(examples, batch_size, drop_remainder=drop_remainder)
+    if examples.lazy:
+        rows = min(count * batch_size, len(examples))
+        yield from open_stream(examples, keep_order(examples).cut(rows), batch_size)
+        return
+    for start in range(0, count * batch_size, batch_size):
+        yield examples.take(slice(start, start + batch_size))
+
+
+def open_stream(examples: Examples, order: Order, batch_size: int) -> Iterator[Batch]:
+    """Yields batches of `examples` in an order, the last one as small as it comes.
+
+    Args:
+        examples: The examples, of which something is lazy.
+        order: Which of them to take.
+        batch_size: Examples in a batch.
+
+    Raises:
+        ConfigError: If an example cannot be read.
+    """
+    reading = _Reading(examples, order)
+    batches = reading.open(batch_size)
+    in_memory = _without(examples, reading.lazy)
+    for start in range(0, len(order.rows), batch_size):
+        rows = order.rows[start : start + batch_size]
+        try:
+            read = next(batches)
+        except tf.errors.OpError:
+            if reading.error is not None:
+                raise reading.error from None
+            # TensorFlow does not say which row it was; to read each for itself does.
+            for row in rows:
+                examples.take(np.array([row]))
+            raise
+        yield _join(in_memory.take(rows), examples, read)
+
+
+class StreamFeeder:
+    """Feeds the batches of a run's training examples, read from where they are."""
+
+    arrays: Mapping[str, np.ndarray] | None = None
+
+    def __init__(self, examples: Examples) -> None:
+        """Reads nothing yet."""
+        self.waited_seconds = 0.0
+        self._examples = examples
+        self._order = Order(np.arange(0))
+        self._position = -1
+        self._stream: Iterator[Batch] = iter(())
+
+    def __len__(self) -> int:
+        """Returns the number of examples."""
+        return len(self._examples)
+
+    def open(self, order: Order) -> None:
+        """Takes the order of the batches to come."""
+        self._order, self._position = order, -1
+
+    def iterate(
+        self, rows: np.ndarray, start: int, end: int, batch_size: int
+    ) -> Iterator[Mapping[str, np.ndarray]]:
+        """Yields the batches from `start` to `end` of `rows`, the order that was opened."""
+        if rows is not self._order.rows:
+            self._order, self._position = Order(rows), -1
+        if start != self._position:
+            ends = self._order.window_ends
+            rest = Order(rows[start:], None if ends is None else np.maximum(ends - start, 0))
+            self._stream = open_stream(self._examples, rest, batch_size)
+        while start < end:
+            began = time.perf_counter()
+            batch = next(self._stream)
+            self.waited_seconds += time.perf_counter() - began
+            start = self._position = start + len(batch)
+            yield batch.arrays
+
+
+class _Reading:
+    """A tf.data pipeline over what is lazy."""
+
+    def __init__(self, examples: Examples, order: Order) -> None:
+        self.lazy = examples.lazy
+        self.error: Exception | None = None
+        self._order = order
+
+    def open(self, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
+        """Returns an iterator over the values of each batch by name."""
+        by_reader: dict[int, dict[str, LazyColumn]] = {}
+        for name, column in self.lazy.items():
+            by_reader.setdefault(id(column.reader), {})[name] = column
+        parts = [self._read(together, batch_size) for together in by_reader.values()]
+        dataset = tf.data.Dataset.zip(tuple(parts)).prefetch(_BATCHES_AHEAD)
+        for values in dataset.as_numpy_iterator():
+            yield {name: array for part in values for name, array in part.items()}
+
+    def _read(self, columns: Mapping[str, LazyColumn], batch_size: int) -> Any:
+        """Returns the dataset of the batches of the columns of one reader."""
+        first = next(iter(columns.values()))
+        function = first.reader.by_tensors
+        if function is None:
+            return self._read_in_python(columns, batch_size)
+
+        def read(row: tf.Tensor) -> dict[str, tf.Tensor]:
+            values = function(row)
+            return {name: values[column.name] for name, column in columns.items()}
+
+        rows = tf.data.Dataset.from_tensor_slices(first.rows[self._order.rows])
+        return rows.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+
+    def _read_in_python(self, columns: Mapping[str, LazyColumn], batch_size: int) -> Any:
+        order, names = self._order, list(columns)
+        dtypes = [tf.as_dtype(column.dtype) for column in columns.values()]
+        in_windows = order.window_ends is not None
+        ends = order.window_ends
+        if ends is None:
+            ends = np.append(np.arange(batch_size, len(order.rows), batch_size), len(order.rows))
+        starts = np.concatenate([[0], ends[:-1]])
+
+        def read(start: np.ndarray, end: np.ndarray) -> list[np.ndarray]:
+            try:
+                values = read_columns(columns, order.rows[int(start) : int(end)])
+            except Exception as error:
+                self.error = error
+                raise
+            return [values[name] for name in names]
+
+        def read_tensors(start: tf.Tensor, end: tf.Tensor) -> dict[str, tf.Tensor]:
+            tensors = tf.numpy_function(read, [start, end], dtypes)
+            for tensor, column in zip(tensors, columns.values(), strict=True):
+                tensor.set_shape([None, *column.item_shape])
+            return dict(zip(names, tensors, strict=True))
+
+        used = starts < ends
+        windows = tf.data.Dataset.from_tensor_slices((starts[used], ends[used]))
+        if not in_windows:
+            return windows.map(read_tensors, num_parallel_calls=tf.data.AUTOTUNE)
+        return windows.map(read_tensors).prefetch(_WINDOWS_AHEAD).rebatch(batch_size)
+
+
+def _without(examples: Examples, lazy: Mapping[str, LazyColumn]) -> Examples:
+    """Returns what of `examples` is in memory."""
+    return Examples(
+        features={name: one for name, one in examples.features.items() if name not in lazy},
+        labels={name: one for name, one in examples.labels.items() if name not in lazy},
+        rows=examples.rows,
+        columns=examples.columns,
+        ids=examples.ids,
+    )
+
+
+def _join(taken: Batch, examples: Examples, read: Mapping[str, np.ndarray]) -> Batch:
+    """Returns a batch of what was in memory and what was read."""
+    arrays = {**taken.arrays}
+    for name, column in examples.lazy.items():
+        arrays[name] = column.cast(read[name])
+    return Batch(
+        features={name: arrays[name] for name in examples.features},
+        labels={name: arrays[name] for name in examples.labels},
+        rows=taken.rows,
+        columns=taken.columns,
+        ids=taken.ids,
+    )
