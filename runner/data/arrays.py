@@ -53,7 +53,7 @@ def read_arrays(config: ArraysDataConfig) -> Examples:
     rows = np.arange(len(next(iter(arrays.values()))))
     if floats:
         missing = {name: _has_nan(array) for name, array in floats.items()}
-        rows = choose_rows(missing, config.missing, _HINT)
+        rows = choose_rows(missing, config.missing, _HINT, rows)
     features, labels = _part(config, arrays)
     columns = {name: arrays[name] for name in split_columns(config)}
     every = np.arange(len(next(iter(arrays.values()))))

@@ -82,10 +82,6 @@ class LazyColumn:
         """Reads the values at `indices`, (indices, ...)."""
         return self.cast(self.reader.read(self.rows[indices], [self.name])[self.name])
 
-    def select(self, indices: np.ndarray | slice) -> "LazyColumn":
-        """Returns the column of these rows alone; nothing is read."""
-        return replace(self, rows=self.rows[indices])
-
     def astype(self, dtype: Any, *, copy: bool = True) -> "LazyColumn":
         """Returns the column whose values are cast to `dtype` when they are read."""
         return replace(self, dtype=np.dtype(dtype))
@@ -131,10 +127,12 @@ class Examples:
 
         Arrays are copied where `indices` are integers.
         """
+        # Columns of one reader share their rows, by which they are known to be read together.
+        shared = {id(column.rows): column.rows[indices] for column in self.lazy.values()}
 
         def select(columns: Mapping[str, Column]) -> dict[str, Column]:
             return {
-                name: column.select(indices)
+                name: replace(column, rows=shared[id(column.rows)])
                 if isinstance(column, LazyColumn)
                 else take_rows(column, indices)
                 for name, column in columns.items()

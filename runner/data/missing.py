@@ -10,7 +10,7 @@ _SHOWN = 3
 
 
 def choose_rows(
-    missing: Mapping[str, np.ndarray], policy: str, hint: str, first_row: int = 0
+    missing: Mapping[str, np.ndarray], policy: str, hint: str, numbers: np.ndarray
 ) -> np.ndarray:
     """Returns the rows to take, (taken,) integers in order.
 
@@ -19,19 +19,19 @@ def choose_rows(
             missing.
         policy: ``refuse``, ``drop`` those rows, or ``keep`` them.
         hint: What else to do, a sentence.
-        first_row: How the source's first row is numbered in messages.
+        numbers: (rows,) how each row is numbered in messages.
 
     Raises:
         ConfigError: If a value is missing and `policy` is to refuse.
     """
-    is_missing = np.logical_or.reduce(list(missing.values()))
+    is_missing = np.logical_or.reduce([np.zeros(len(numbers), bool), *missing.values()])
     if policy == "keep" or not is_missing.any():
         return np.arange(len(is_missing))
     if policy == "drop":
         return np.flatnonzero(~is_missing)
     problems = []
     for name, rows in missing.items():
-        places = np.flatnonzero(rows) + first_row
+        places = numbers[rows]
         if not len(places):
             continue
         shown = ", ".join(map(str, places[:_SHOWN]))

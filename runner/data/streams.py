@@ -187,7 +187,11 @@ def _join(taken: Batch, examples: Examples, read: Mapping[str, np.ndarray]) -> B
     """Returns a batch of what was in memory and what was read."""
     arrays = {**taken.arrays}
     for name, column in examples.lazy.items():
-        arrays[name] = column.cast(read[name])
+        values = read[name]
+        if column.dtype.hasobject:
+            # TensorFlow gives text as bytes.
+            values = np.char.decode(values.astype(bytes), "utf-8").astype(object)
+        arrays[name] = column.cast(values)
     return Batch(
         features={name: arrays[name] for name in examples.features},
         labels={name: arrays[name] for name in examples.labels},

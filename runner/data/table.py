@@ -1,79 +1,36 @@
-"""Tables: CSV and Parquet, read by Arrow.
-
-A column is numeric, categorical or text. Numeric ones, and categorical ones as a 1 among zeros,
-stand side by side in one feature, ``numbers``, unless a column names another; a categorical one may
-also be an index, and text is as it is, each a feature of its own.
-"""
+"""Tables: CSV and Parquet, read by Arrow; Parquet also while steps are taken."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv, parquet
 
 from models.config import TensorConfig
-from models.problems import ConfigError, Problem, did_you_mean, expected
-from runner.config import COLUMN_TYPES, ENCODINGS, ColumnConfig, TableDataConfig
-from runner.data.description import Description, check_split_columns, split_columns
-from runner.data.examples import Examples
+from models.problems import ConfigError, Problem, expected
+from runner.config import TableDataConfig
+from runner.data.arrow import ParquetTable, Table, explain_arrow, forget_tables, open_table
+from runner.data.columns import (
+    FIRST_ROW,
+    Column,
+    convert,
+    fill_missing,
+    group_columns,
+    join,
+    label_of,
+    read_columns,
+    shape_of,
+)
+from runner.data.description import Description, split_columns
+from runner.data.digests import digest_files
+from runner.data.examples import Blocks, Examples, LazyColumn
+from runner.data.memory import is_streamed
 from runner.data.missing import choose_rows
 
-NUMBERS = "numbers"
-
-_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
-# A text of so many values or fewer is taken for a category.
-_MOST_CATEGORIES = 100
 _HINT = "Set data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out."
-# Rows are counted as people do who look at the table.
-_FIRST_ROW = 1
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column and what becomes of it.
-
-    Attributes:
-        name: The column's name.
-        config: What is declared of it; where nothing is, what was inferred.
-        categories: The values of a categorical column in the order of their indices.
-    """
-
-    name: str
-    config: ColumnConfig
-    categories: tuple[str, ...] = ()
-
-    @property
-    def is_index(self) -> bool:
-        """Whether it is a category by its index."""
-        return self.config.type == "categorical" and self.config.encoding == "index"
-
-    @property
-    def is_one_hot(self) -> bool:
-        """Whether it is a category by a 1 among zeros."""
-        return self.config.type == "categorical" and not self.is_index
-
-    @property
-    def feature(self) -> str:
-        """The feature that it is part of."""
-        is_alone = self.is_index or self.config.type == "text"
-        return self.config.feature or (self.name if is_alone else NUMBERS)
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of what becomes of it."""
-        if self.config.type == "text":
-            return "string"
-        return "int64" if self.is_index else "float32"
-
-    @property
-    def width(self) -> int:
-        """How many numbers it is in its feature."""
-        return len(self.categories) if self.is_one_hot else 1
+# Of what is read of a streamed table in one go, and of what is shuffled at once.
+_CHUNK_BYTES = 2**24
+_WINDOW_BYTES = 2**26
 
 
 def describe_table(config: TableDataConfig) -> Description:
@@ -82,17 +39,18 @@ def describe_table(config: TableDataConfig) -> Description:
     Raises:
         ConfigError: If the file cannot be read, or a column is not as it is declared.
     """
-    table = _read(config)
-    columns = _read_columns(config, table)
-    labels = {name: column for name, column in columns.items() if name in config.targets}
+    path = Path(config.file)
+    table = open_table(path)
+    with explain_arrow(path):
+        columns = read_columns(config, table)
     features = {
-        name: TensorConfig(_shape(parts), parts[0].dtype)
-        for name, parts in _group(config, columns).items()
+        name: TensorConfig(shape_of(parts), parts[0].dtype)
+        for name, parts in group_columns(config, columns).items()
     }
-    main = labels[config.targets[0]] if config.targets else None
+    main = columns[config.targets[0]] if config.targets else None
     return Description(
         features,
-        {name: TensorConfig([], column.dtype) for name, column in labels.items()},
+        {name: TensorConfig([], columns[name].dtype) for name in config.targets},
         len(main.categories) if main is not None and main.categories else None,
     )
 
@@ -104,256 +62,171 @@ def read_table(config: TableDataConfig) -> Examples:
         ConfigError: If the file cannot be read, a value is not as declared, or one is missing and
             that is refused.
     """
-    table = _read(config)
-    _read_once.cache_clear()
-    columns = _read_columns(config, table)
-    values = {}
-    missing = {}
-    for name, column in columns.items():
-        filled = table[name]
-        if column.config.fill is not None:
-            filled = _fill(column, filled)
-        missing[f"column {name!r}"] = filled.is_null(nan_is_null=True).to_numpy()
-        values[name] = filled
-    guides = {name: table[name] for name in split_columns(config)}
-    missing |= {
-        f"column {name!r}": guide.is_null(nan_is_null=True).to_numpy()
-        for name, guide in guides.items()
-    }
-    rows = choose_rows(missing, config.missing, _HINT, _FIRST_ROW)
+    path = Path(config.file)
+    table = open_table(path)
+    forget_tables()
+    with explain_arrow(path):
+        columns = read_columns(config, table)
+        features = group_columns(config, columns)
+        size = 4 * table.num_rows * sum(part.width for parts in features.values() for part in parts)
+        if not is_streamed(config, size):
+            return _read_all(config, columns, table)
+        if not isinstance(table, ParquetTable):
+            hint = "Write the table as Parquet, or set data.stream=false."
+            raise ConfigError([expected("data.file", "Parquet to stream", config.file, hint)])
+        return _open_stream(config, columns, table)
+
+
+def _read_all(config: TableDataConfig, columns: Mapping[str, Column], table: Table) -> Examples:
+    """Returns all rows, in memory."""
+    guides = split_columns(config)
+    whole = pa.concat_tables(table.scan([*columns, *guides]))
+    values, missing = _fill(columns, whole)
+    missing |= _find_missing(guides, whole)
+    rows = choose_rows(missing, config.missing, _HINT, np.arange(len(whole)) + FIRST_ROW)
     if not len(rows):
         raise ConfigError([Problem("data.missing", "expected examples; every row was dropped.")])
     arrays = {
-        name: _convert(column, values[name].take(pa.array(rows)), rows)
+        name: convert(column, values[name].take(pa.array(rows)), rows)
         for name, column in columns.items()
     }
-    columns_by_name = {
-        name: guide.to_numpy(zero_copy_only=False)[rows] for name, guide in guides.items()
-    }
+    named = {name: whole[name].to_numpy()[rows] for name in guides}
     return Examples(
         features={
-            name: _join(parts, [arrays[part.name] for part in parts])
-            for name, parts in _group(config, columns).items()
+            name: join(parts, [arrays[part.name] for part in parts])
+            for name, parts in group_columns(config, columns).items()
         },
-        labels={name: _label(columns[name], arrays[name]) for name in config.targets},
+        labels={name: label_of(columns[name], arrays[name]) for name in config.targets},
         rows=rows,
-        columns=columns_by_name,
-        ids=None if config.id is None else columns_by_name[config.id],
+        columns=named,
+        ids=None if config.id is None else named[config.id],
     )
 
 
-def _read(config: TableDataConfig) -> pa.Table:
-    path = Path(config.file)
-    if not path.is_file() or not path.name.endswith(_SUFFIXES):
-        what = f"a file, {', '.join(_SUFFIXES)}"
-        raise ConfigError([expected("data.file", what, config.file)])
-    state = path.stat()
-    try:
-        table = _read_once(path, state.st_mtime_ns, state.st_size)
-    except (pa.ArrowException, OSError) as error:
-        message = f"{path.name} cannot be read: {error}"
-        raise ConfigError([Problem("data.file", message)]) from error
-    if not table.num_rows:
-        raise ConfigError([Problem("data.file", f"expected examples; {path.name} has no row.")])
-    twice = [name for name in set(table.column_names) if table.column_names.count(name) > 1]
-    if twice:
-        message = f"expected columns of different names; {path.name} has {twice[0]!r} twice."
-        raise ConfigError([Problem("data.file", message)])
-    return _decode(table)
-
-
-def _decode(table: pa.Table) -> pa.Table:
-    """Returns `table` with the values of columns that Arrow keeps by their indices."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            values = table[index].cast(field.type.value_type)
-            table = table.set_column(index, field.name, values)
-    return table
-
-
-@lru_cache(maxsize=1)
-def _read_once(path: Path, mtime_ns: int, size: int) -> pa.Table:
-    """Returns a table, which is asked for once to be described and once to be read."""
-    if path.suffix == ".parquet":
-        return parquet.read_table(path)
-    delimiter = "\t" if ".tsv" in path.suffixes else ","
-    return csv.read_csv(
-        path,
-        parse_options=csv.ParseOptions(delimiter=delimiter),
-        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+def _open_stream(
+    config: TableDataConfig, columns: Mapping[str, Column], table: ParquetTable
+) -> Examples:
+    """Returns all rows, whose features are read when they are asked for."""
+    targets = {name: columns[name] for name in config.targets}
+    guides = split_columns(config)
+    rows = np.arange(table.num_rows)
+    if config.missing == "drop":
+        used = [*columns, *guides]
+        rows = np.concatenate(list(_find_complete(config, columns, table, used)))
+    reader = _TableReader(config, columns, table)
+    labels: dict[str, list[np.ndarray]] = {name: [] for name in targets}
+    named: dict[str, list[np.ndarray]] = {name: [] for name in guides}
+    start = 0
+    for part in table.scan([*targets, *guides]) if targets or guides else ():
+        numbers = np.arange(start, start := start + len(part))
+        values, missing = _fill(targets, part)
+        missing |= _find_missing(guides, part)
+        if config.missing == "refuse":
+            choose_rows(missing, "refuse", _HINT, numbers + FIRST_ROW)
+        kept = np.isin(numbers, rows, assume_unique=True)
+        for name, column in targets.items():
+            array = convert(column, values[name].filter(pa.array(kept)), numbers[kept])
+            labels[name].append(label_of(column, array))
+        for name in guides:
+            named[name].append(part[name].to_numpy()[kept])
+    joined = {name: np.concatenate(arrays) for name, arrays in named.items()}
+    return Examples(
+        features={
+            name: LazyColumn(reader, name, rows, tuple(shape_of(parts)), _dtype(parts))
+            for name, parts in group_columns(config, columns).items()
+        },
+        labels={name: np.concatenate(arrays) for name, arrays in labels.items()},
+        rows=rows,
+        columns=joined,
+        ids=None if config.id is None else joined[config.id],
     )
 
 
-def _read_columns(config: TableDataConfig, table: pa.Table) -> dict[str, Column]:
-    """Returns the columns that are used, in the order of the table."""
-    names = table.column_names
-    problems = [*_check_names(config, names), *_check_columns(config)]
-    if problems:
-        raise ConfigError(problems)
-    columns = [
-        _read_column(name, config.columns.get(name, {}), table[name], name in config.targets)
-        for name in names
-        if name not in split_columns(config)
-    ]
-    used = {column.name: column for column in columns if column.config.type != "ignore"}
-    problems += _check_features(config, used)
-    if problems:
-        raise ConfigError(problems)
-    return used
+class _TableReader:
+    """Reads the features of some rows of a Parquet table."""
+
+    lengths: np.ndarray | None = None
+    by_tensors = None
+
+    def __init__(
+        self, config: TableDataConfig, columns: Mapping[str, Column], table: ParquetTable
+    ) -> None:
+        self._config = config
+        self._columns = columns
+        self._features = group_columns(config, columns)
+        self._table = table
+        width = 4 * sum(part.width for parts in self._features.values() for part in parts)
+        ends, runs = table.cut(max(1, _CHUNK_BYTES // width))
+        mean = table.num_rows / len(ends) * width
+        self.blocks = Blocks(ends, runs, max(1, int(_WINDOW_BYTES / mean)))
+
+    def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Returns features of `rows`, (rows, width) each, or (rows,) of a column of its own.
+
+        Raises:
+            ConfigError: If a value is missing, and that is refused, or is not as declared.
+        """
+        used = [part.name for name in names for part in self._features[name]]
+        with explain_arrow(Path(self._config.file)):
+            table = self._take(rows, used)
+        columns = {name: self._columns[name] for name in used}
+        values, missing = _fill(columns, table)
+        choose_rows(missing, self._config.missing, _HINT, rows + FIRST_ROW)
+        arrays = {name: convert(column, values[name], rows) for name, column in columns.items()}
+        return {
+            name: join(self._features[name], [arrays[part.name] for part in self._features[name]])
+            for name in names
+        }
+
+    def digest(self) -> str:
+        """Returns text of the sizes of the files and what is in some parts of them."""
+        path = Path(self._config.file)
+        return digest_files(sorted(path.glob("*.parquet")) if path.is_dir() else [path], path)
+
+    def _take(self, rows: np.ndarray, names: Sequence[str]) -> pa.Table:
+        """Returns `rows` in their order, their chunks read in the order of the table."""
+        ends = self.blocks.ends
+        chunk = np.searchsorted(ends, rows, side="right")
+        parts, places = [], []
+        for index in np.unique(chunk):
+            place = np.flatnonzero(chunk == index)
+            start = ends[index - 1] if index else 0
+            read = self._table.read_chunk(int(index), names)
+            parts.append(read.take(pa.array(rows[place] - start)))
+            places.append(place)
+        back = np.argsort(np.concatenate(places), kind="stable")
+        return pa.concat_tables(parts).take(pa.array(back))
 
 
-def _check_names(config: TableDataConfig, names: Sequence[str]) -> Iterator[Problem]:
-    for index, target in enumerate(config.targets):
-        if target not in names:
-            hint = did_you_mean(target, names)
-            yield expected(f"data.targets[{index}]", "a column of the table", target, hint)
-    yield from check_split_columns(config, names, "a column of the table")
-    for name in config.columns:
-        if name not in names:
-            hint = did_you_mean(name, names)
-            yield expected(f"data.columns.{name}", "a column of the table", name, hint)
+def _fill(
+    columns: Mapping[str, Column], table: pa.Table
+) -> tuple[dict[str, pa.ChunkedArray], dict[str, np.ndarray]]:
+    """Returns the values of columns, what is missing filled, and where some still are missing."""
+    values = {
+        name: table[name] if column.config.fill is None else fill_missing(column, table[name])
+        for name, column in columns.items()
+    }
+    return values, _find_missing(list(columns), values)
 
 
-def _check_columns(config: TableDataConfig) -> Iterator[Problem]:
-    known = [field.name for field in fields(ColumnConfig)]
-    for name, declared in config.columns.items():
-        path = f"data.columns.{name}"
-        if not isinstance(declared, dict):
-            yield expected(path, f"a mapping of {', '.join(known)}", declared)
-            continue
-        for key in declared:
-            if key not in known:
-                hint = did_you_mean(key, known)
-                yield expected(f"{path}.{key}", "a key of columns", key, hint)
-        kind, encoding = declared.get("type"), declared.get("encoding", "one_hot")
-        if kind is not None and kind not in COLUMN_TYPES:
-            hint = did_you_mean(kind, COLUMN_TYPES)
-            yield expected(f"{path}.type", "a type of columns", kind, hint)
-        if kind == "ignore" and name in config.targets:
-            yield expected(f"{path}.type", "another type for a target", kind)
-        if encoding not in ENCODINGS:
-            yield expected(f"{path}.encoding", " or ".join(ENCODINGS), encoding)
-        if not isinstance(declared.get("feature"), str | None):
-            yield expected(f"{path}.feature", "a name", declared["feature"])
-        if not isinstance(declared.get("categories"), list | None):
-            yield expected(f"{path}.categories", "a list of values", declared["categories"])
+def _find_missing(
+    names: Sequence[str], table: pa.Table | Mapping[str, pa.ChunkedArray]
+) -> dict[str, np.ndarray]:
+    """Returns (rows,) whether a value is missing, by a column's name for messages."""
+    return {f"column {name!r}": table[name].is_null(nan_is_null=True).to_numpy() for name in names}
 
 
-def _check_features(config: TableDataConfig, columns: Mapping[str, Column]) -> Iterator[Problem]:
-    features = _group(config, columns)
-    if not features:
-        yield Problem("data.columns", "expected a column that is no target; there is none.")
-    for name, parts in features.items():
-        for part in parts[1:]:
-            if part.dtype != parts[0].dtype:
-                place = f"data.columns.{part.name}.feature"
-                what = f"another feature, since {parts[0].name!r} of it is {parts[0].dtype}"
-                yield expected(place, what, name)
+def _find_complete(
+    config: TableDataConfig, columns: Mapping[str, Column], table: Table, used: Sequence[str]
+) -> Iterator[np.ndarray]:
+    """Yields the rows in which no value is missing, those of a stretch of the table at a time."""
+    start = 0
+    for part in table.scan(used):
+        _, missing = _fill(columns, part)
+        missing |= _find_missing(split_columns(config), part)
+        yield start + np.flatnonzero(~np.logical_or.reduce(list(missing.values())))
+        start += len(part)
 
 
-def _read_column(
-    name: str, spec: Mapping[str, Any], values: pa.ChunkedArray, is_target: bool
-) -> Column:
-    declared = ColumnConfig(**spec)
-    kind = declared.type or _infer(values, is_target)
-    encoding = "index" if is_target else declared.encoding
-    config = replace(declared, type=kind, encoding=encoding)
-    if kind != "categorical":
-        return Column(name, config)
-    if declared.categories is not None:
-        return Column(name, config, tuple(map(str, declared.categories)))
-    found = pc.unique(values.drop_null())
-    # Numbers in their order, not in that of their digits.
-    ordered = found.take(pc.sort_indices(found)).cast(pa.string()).to_pylist()
-    if declared.fill is not None and str(declared.fill) not in ordered:
-        ordered.append(str(declared.fill))
-    return Column(name, config, tuple(ordered))
-
-
-def _infer(values: pa.ChunkedArray, is_target: bool) -> str:
-    kind = values.type
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "numeric"
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return "categorical" if is_target else "numeric"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        few = len(pc.unique(values)) <= min(_MOST_CATEGORIES, max(2, len(values) // 2))
-        return "categorical" if is_target or few else "text"
-    return "numeric" if pa.types.is_null(kind) else "ignore"
-
-
-def _group(config: TableDataConfig, columns: Mapping[str, Column]) -> dict[str, list[Column]]:
-    """Returns the columns of each feature, in the order of the table."""
-    features: dict[str, list[Column]] = {}
-    for name, column in columns.items():
-        if name not in config.targets:
-            features.setdefault(column.feature, []).append(column)
-    return features
-
-
-def _shape(parts: Sequence[Column]) -> list[int | None]:
-    is_single = len(parts) == 1 and parts[0].feature == parts[0].name
-    return [] if is_single else [sum(part.width for part in parts)]
-
-
-def _fill(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    fill = column.config.fill
-    if column.config.type != "numeric":
-        return values.cast(pa.string()).fill_null(str(fill))
-    try:
-        number = float(fill)
-    except (TypeError, ValueError):
-        problem = expected(f"data.columns.{column.name}.fill", "a number", fill)
-        raise ConfigError([problem]) from None
-    numbers = _to_numbers(column, values, np.arange(len(values)))
-    return pa.chunked_array([np.where(np.isnan(numbers), number, numbers)])
-
-
-def _convert(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
-    """Returns (rows,) float64 numbers, int64 indices, or texts."""
-    if column.config.type == "numeric":
-        return _to_numbers(column, values, rows)
-    texts = values.cast(pa.string())
-    if column.config.type == "text":
-        return np.asarray(texts.to_pylist(), dtype=object)
-    indices = pc.index_in(texts, value_set=pa.array(column.categories, pa.string()))
-    if indices.null_count:
-        place = int(np.flatnonzero(indices.is_null().to_numpy())[0])
-        what = f"one of the categories in row {rows[place] + _FIRST_ROW}"
-        hint = did_you_mean(texts[place].as_py(), column.categories)
-        path = f"data.columns.{column.name}.categories"
-        raise ConfigError([expected(path, what, texts[place].as_py(), hint)])
-    array: np.ndarray = indices.to_numpy().astype(np.int64)
-    return array
-
-
-def _to_numbers(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
-    try:
-        numbers = values.cast(pa.float64())
-    except pa.ArrowException as error:
-        for row, value in zip(rows, values.to_pylist(), strict=True):
-            try:
-                float(0 if value is None else value)
-            except (TypeError, ValueError):
-                what = f"a number in row {row + _FIRST_ROW}"
-                problem = expected(f"data.columns.{column.name}", what, value)
-                raise ConfigError([problem]) from error
-        message = f"it cannot be made numbers: {error}"
-        raise ConfigError([Problem(f"data.columns.{column.name}", message)]) from error
-    array: np.ndarray = numbers.to_numpy(zero_copy_only=False).astype(np.float64)
-    return array
-
-
-def _join(parts: Sequence[Column], arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns (rows, width), or (rows,) where the feature is the column itself."""
-    encoded = [
-        np.eye(part.width, dtype=np.float32)[array] if part.is_one_hot else array[:, np.newaxis]
-        for part, array in zip(parts, arrays, strict=True)
-    ]
-    dtype = object if parts[0].dtype == "string" else parts[0].dtype
-    joined: np.ndarray = np.concatenate(encoded, axis=1).astype(dtype)
-    return joined if _shape(parts) else joined[:, 0]
-
-
-def _label(column: Column, array: np.ndarray) -> np.ndarray:
-    return array if column.dtype == "string" else array.astype(column.dtype)
+def _dtype(parts: Sequence[Column]) -> np.dtype:
+    return np.dtype(object if parts[0].dtype == "string" else parts[0].dtype)

@@ -167,7 +167,7 @@ def test_a_declared_nan_is_missing_too(compose_table, tmp_path):
 
 
 def test_files_that_cannot_be_read_are_named(compose_table, tmp_path):
-    forms = "a file, .csv, .tsv, .csv.gz, .tsv.gz, .parquet"
+    forms = "a file, .csv, .tsv, .csv.gz, .tsv.gz, .parquet, or a folder of .parquet"
     assert error_of(compose_table) == (
         f"data.file: expected {forms}; received '{tmp_path / 'table.csv'}' (str)."
     )

@@ -1,0 +1,247 @@
+"""What becomes of the columns of a table.
+
+A column is numeric, categorical or text. Numeric ones, and categorical ones as a 1 among zeros,
+stand side by side in one feature, ``numbers``, unless a column names another; a categorical one may
+also be an index, and text is as it is, each a feature of its own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.problems import ConfigError, Problem, did_you_mean, expected
+from runner.config import COLUMN_TYPES, ENCODINGS, ColumnConfig, TableDataConfig
+from runner.data.arrow import Table
+from runner.data.description import check_split_columns, split_columns
+
+NUMBERS = "numbers"
+# Rows are counted as people do who look at the table.
+FIRST_ROW = 1
+
+# A text of so many values or fewer is taken for a category.
+_MOST_CATEGORIES = 100
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and what becomes of it.
+
+    Attributes:
+        name: The column's name.
+        config: What is declared of it; where nothing is, what was inferred.
+        categories: The values of a categorical column in the order of their indices.
+    """
+
+    name: str
+    config: ColumnConfig
+    categories: tuple[str, ...] = ()
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is a category by its index."""
+        return self.config.type == "categorical" and self.config.encoding == "index"
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether it is a category by a 1 among zeros."""
+        return self.config.type == "categorical" and not self.is_index
+
+    @property
+    def feature(self) -> str:
+        """The feature that it is part of."""
+        is_alone = self.is_index or self.config.type == "text"
+        return self.config.feature or (self.name if is_alone else NUMBERS)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of what becomes of it."""
+        if self.config.type == "text":
+            return "string"
+        return "int64" if self.is_index else "float32"
+
+    @property
+    def width(self) -> int:
+        """How many numbers it is in its feature."""
+        return len(self.categories) if self.is_one_hot else 1
+
+
+def read_columns(config: TableDataConfig, table: Table) -> dict[str, Column]:
+    """Returns the columns that are used, in the order of the table."""
+    names = table.names
+    problems = [*_check_names(config, names), *_check_columns(config)]
+    if problems:
+        raise ConfigError(problems)
+    columns = [
+        _read_column(table, name, config.columns.get(name, {}), name in config.targets)
+        for name in names
+        if name not in split_columns(config)
+    ]
+    used = {column.name: column for column in columns if column.config.type != "ignore"}
+    problems += _check_features(config, used)
+    if problems:
+        raise ConfigError(problems)
+    return used
+
+
+def _check_names(config: TableDataConfig, names: Sequence[str]) -> Iterator[Problem]:
+    for index, target in enumerate(config.targets):
+        if target not in names:
+            hint = did_you_mean(target, names)
+            yield expected(f"data.targets[{index}]", "a column of the table", target, hint)
+    yield from check_split_columns(config, names, "a column of the table")
+    for name in config.columns:
+        if name not in names:
+            hint = did_you_mean(name, names)
+            yield expected(f"data.columns.{name}", "a column of the table", name, hint)
+
+
+def _check_columns(config: TableDataConfig) -> Iterator[Problem]:
+    known = [field.name for field in fields(ColumnConfig)]
+    for name, declared in config.columns.items():
+        path = f"data.columns.{name}"
+        if not isinstance(declared, dict):
+            yield expected(path, f"a mapping of {', '.join(known)}", declared)
+            continue
+        for key in declared:
+            if key not in known:
+                hint = did_you_mean(key, known)
+                yield expected(f"{path}.{key}", "a key of columns", key, hint)
+        kind, encoding = declared.get("type"), declared.get("encoding", "one_hot")
+        if kind is not None and kind not in COLUMN_TYPES:
+            hint = did_you_mean(kind, COLUMN_TYPES)
+            yield expected(f"{path}.type", "a type of columns", kind, hint)
+        if kind == "ignore" and name in config.targets:
+            yield expected(f"{path}.type", "another type for a target", kind)
+        if encoding not in ENCODINGS:
+            yield expected(f"{path}.encoding", " or ".join(ENCODINGS), encoding)
+        if not isinstance(declared.get("feature"), str | None):
+            yield expected(f"{path}.feature", "a name", declared["feature"])
+        if not isinstance(declared.get("categories"), list | None):
+            yield expected(f"{path}.categories", "a list of values", declared["categories"])
+
+
+def _check_features(config: TableDataConfig, columns: Mapping[str, Column]) -> Iterator[Problem]:
+    features = group_columns(config, columns)
+    if not features:
+        yield Problem("data.columns", "expected a column that is no target; there is none.")
+    for name, parts in features.items():
+        for part in parts[1:]:
+            if part.dtype != parts[0].dtype:
+                place = f"data.columns.{part.name}.feature"
+                what = f"another feature, since {parts[0].name!r} of it is {parts[0].dtype}"
+                yield expected(place, what, name)
+
+
+def _read_column(table: Table, name: str, spec: Mapping[str, Any], is_target: bool) -> Column:
+    declared = ColumnConfig(**spec)
+    kind = declared.type or _infer(table, name, is_target)
+    encoding = "index" if is_target else declared.encoding
+    config = replace(declared, type=kind, encoding=encoding)
+    if kind != "categorical":
+        return Column(name, config)
+    if declared.categories is not None:
+        return Column(name, config, tuple(map(str, declared.categories)))
+    found = table.find_unique(name)
+    # Numbers in their order, not in that of their digits.
+    ordered = found.take(pc.sort_indices(found)).cast(pa.string()).to_pylist()
+    if declared.fill is not None and str(declared.fill) not in ordered:
+        ordered.append(str(declared.fill))
+    return Column(name, config, tuple(ordered))
+
+
+def _infer(table: Table, name: str, is_target: bool) -> str:
+    kind = table.type_of(name)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "numeric"
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return "categorical" if is_target else "numeric"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        most = min(_MOST_CATEGORIES, max(2, table.num_rows // 2))
+        return "categorical" if is_target or len(table.find_unique(name)) <= most else "text"
+    return "numeric" if pa.types.is_null(kind) else "ignore"
+
+
+def group_columns(
+    config: TableDataConfig, columns: Mapping[str, Column]
+) -> dict[str, list[Column]]:
+    """Returns the columns of each feature, in the order of the table."""
+    features: dict[str, list[Column]] = {}
+    for name, column in columns.items():
+        if name not in config.targets:
+            features.setdefault(column.feature, []).append(column)
+    return features
+
+
+def shape_of(parts: Sequence[Column]) -> list[int | None]:
+    """Returns the shape of a feature that is made of some columns."""
+    is_single = len(parts) == 1 and parts[0].feature == parts[0].name
+    return [] if is_single else [sum(part.width for part in parts)]
+
+
+def fill_missing(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns the values of a column, its fill in the place of those that are missing."""
+    fill = column.config.fill
+    if column.config.type != "numeric":
+        return values.cast(pa.string()).fill_null(str(fill))
+    try:
+        number = float(fill)
+    except (TypeError, ValueError):
+        problem = expected(f"data.columns.{column.name}.fill", "a number", fill)
+        raise ConfigError([problem]) from None
+    numbers = _to_numbers(column, values, np.arange(len(values)))
+    return pa.chunked_array([np.where(np.isnan(numbers), number, numbers)])
+
+
+def convert(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
+    """Returns (rows,) float64 numbers, int64 indices, or texts."""
+    if column.config.type == "numeric":
+        return _to_numbers(column, values, rows)
+    texts = values.cast(pa.string())
+    if column.config.type == "text":
+        return np.asarray(texts.to_pylist(), dtype=object)
+    indices = pc.index_in(texts, value_set=pa.array(column.categories, pa.string()))
+    if indices.null_count:
+        place = int(np.flatnonzero(indices.is_null().to_numpy())[0])
+        what = f"one of the categories in row {rows[place] + FIRST_ROW}"
+        hint = did_you_mean(texts[place].as_py(), column.categories)
+        path = f"data.columns.{column.name}.categories"
+        raise ConfigError([expected(path, what, texts[place].as_py(), hint)])
+    array: np.ndarray = indices.to_numpy().astype(np.int64)
+    return array
+
+
+def _to_numbers(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
+    try:
+        numbers = values.cast(pa.float64())
+    except pa.ArrowException as error:
+        for row, value in zip(rows, values.to_pylist(), strict=True):
+            try:
+                float(0 if value is None else value)
+            except (TypeError, ValueError):
+                what = f"a number in row {row + FIRST_ROW}"
+                problem = expected(f"data.columns.{column.name}", what, value)
+                raise ConfigError([problem]) from error
+        message = f"it cannot be made numbers: {error}"
+        raise ConfigError([Problem(f"data.columns.{column.name}", message)]) from error
+    array: np.ndarray = numbers.to_numpy(zero_copy_only=False).astype(np.float64)
+    return array
+
+
+def join(parts: Sequence[Column], arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns (rows, width), or (rows,) where the feature is the column itself."""
+    encoded = [
+        np.eye(part.width, dtype=np.float32)[array] if part.is_one_hot else array[:, np.newaxis]
+        for part, array in zip(parts, arrays, strict=True)
+    ]
+    dtype = object if parts[0].dtype == "string" else parts[0].dtype
+    joined: np.ndarray = np.concatenate(encoded, axis=1).astype(dtype)
+    return joined if shape_of(parts) else joined[:, 0]
+
+
+def label_of(column: Column, array: np.ndarray) -> np.ndarray:
+    """Returns (rows,) the values of a target in its dtype."""
+    return array if column.dtype == "string" else array.astype(column.dtype)
