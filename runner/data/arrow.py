@@ -1,6 +1,7 @@
 """Tables as Arrow reads them: whole, or a stretch of rows at a time."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
 # Of the pages of a Parquet file that are read in one go.
 _BUFFER_BYTES = 2**20
+# Row groups that are open at once: a window may end in one and begin in another.
+_MOST_CURSORS = 3
 
 
 class Table(Protocol):
@@ -89,7 +92,8 @@ class ParquetTable:
         self.num_rows = sum(file.metadata.num_rows for file in self._files)
         self.chunks: list[_Chunk] = []
         self._lock = threading.Lock()
-        self._cursor: tuple[object, Iterator[pa.Table]] = (None, iter(()))
+        # By row group and columns: the chunk that comes next, and what gives it.
+        self._cursors: OrderedDict[object, tuple[int, Iterator[pa.Table]]] = OrderedDict()
 
     def type_of(self, name: str) -> pa.DataType:
         """Returns the type of a column's values."""
@@ -131,16 +135,17 @@ class ParquetTable:
     def read_chunk(self, index: int, names: Sequence[str]) -> pa.Table:
         """Returns some columns of a chunk; those of a row group are read in order."""
         chunk = self.chunks[index]
+        key = (chunk.file, chunk.group, tuple(names))
         with self._lock:
-            key = (chunk.file, chunk.group, tuple(names))
-            expected_next = (*key, chunk.index)
-            if self._cursor[0] != expected_next:
-                stretches = self._open_group(chunk, names)
-                for _ in range(chunk.index):
-                    next(stretches)
-                self._cursor = (expected_next, stretches)
-            table = next(self._cursor[1])
-            self._cursor = ((*key, chunk.index + 1), self._cursor[1])
+            following, stretches = self._cursors.pop(key, (chunk.index + 1, iter(())))
+            if following > chunk.index:
+                following, stretches = 0, self._open_group(chunk, names)
+            for _ in range(chunk.index - following):
+                next(stretches)
+            table = next(stretches)
+            self._cursors[key] = (chunk.index + 1, stretches)
+            if len(self._cursors) > _MOST_CURSORS:
+                self._cursors.popitem(last=False)
         return table
 
     def _open_group(self, chunk: _Chunk, names: Sequence[str]) -> Iterator[pa.Table]:
