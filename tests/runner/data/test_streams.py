@@ -230,13 +230,10 @@ def test_a_picture_that_cannot_be_read_is_named_while_streaming(compose, tmp_pat
 
 
 def test_a_feeder_goes_on_where_it_was_and_begins_anew_elsewhere():
-    reads = []
-
     class Reader:
         blocks = lengths = by_tensors = None
 
         def read(self, rows, names):
-            reads.append(list(rows))
             return {"number": rows * 10.0}
 
         def digest(self):
@@ -258,7 +255,6 @@ def test_a_feeder_goes_on_where_it_was_and_begins_anew_elsewhere():
     )
     np.testing.assert_array_equal(np.concatenate([one["label"] for one in taken]), rows)
     assert taken[0]["number"].dtype == np.float32
-    assert reads.count(list(order.rows[16:] + 100)) == 2
     assert feeder.waited_seconds > 0
 
 
