@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.arithmetic import ARITHMETIC
-from runner.config import SCHEMAS, ExperimentConfig, FileDataConfig, TableDataConfig
+from runner.config import SCHEMAS, ExperimentConfig, FileDataConfig
 from runner.data.describing import describe
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -30,12 +30,15 @@ _OPEN_MAPPINGS = (
     "model.metrics",
     "data.features",
     "data.labels",
+    "data.pad",
     "optimizer",
     "session.device_count",
     "feeds",
     "fetches",
     "tracking.tags",
 )
+# As these, of some kinds of a group.
+_OPEN_IN_SCHEMAS = ("columns", "records", "pad")
 
 
 def register() -> None:
@@ -53,8 +56,9 @@ def register() -> None:
     for group, schemas in SCHEMAS.items():
         for name, node in schemas.items():
             schema = OmegaConf.structured(node)
-            if node is TableDataConfig:  # as in _OPEN_MAPPINGS
-                OmegaConf.set_struct(schema._get_node("columns"), False)
+            for key in _OPEN_IN_SCHEMAS:
+                if key in schema:
+                    OmegaConf.set_struct(schema._get_node(key), False)
             store.store(name=f"schema_{group}_{name}", node=schema)
 
 
@@ -68,6 +72,7 @@ def to_config(cfg: DictConfig) -> ExperimentConfig:
             interpolates what is not there.
     """
     describe_data(cfg)
+    _describe_padding(cfg)
     config = cast(ExperimentConfig, OmegaConf.to_object(cfg))
     problems = list(_unknown_keys("", config))
     if problems:
@@ -90,6 +95,13 @@ def describe_data(cfg: DictConfig) -> None:
     cfg.data.labels = {**described.labels, **data.labels}
     if data.classes is None:
         cfg.data.classes = described.classes
+
+
+def _describe_padding(cfg: DictConfig) -> None:
+    """Writes the lengths that features are padded to where the models' YAML takes shapes from."""
+    for name, pad in cfg.data.pad.items():
+        if pad.length is not None and name in cfg.data.features:
+            cfg.data.features[name].shape[0] = pad.length
 
 
 def _unknown_keys(path: str, config: Any) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from runner.config_proto import (
 
 COLUMN_TYPES = ("numeric", "categorical", "text", "ignore")
 ENCODINGS = ("one_hot", "index")
+DECODINGS = ("image", "raw")
 
 
 # The keys of a split that name a column or an array.
@@ -46,6 +47,19 @@ class SplitConfig:
 
 
 @dataclass
+class PadConfig:
+    """How values whose lengths differ are padded.
+
+    Attributes:
+        length: What all are cut or padded to; null for the longest of each batch.
+        value: What stands after the end of a shorter one.
+    """
+
+    length: int | None = None
+    value: float = 0
+
+
+@dataclass
 class DataConfig:
     """A data source and how it is batched; each source is a class of its own.
 
@@ -65,6 +79,8 @@ class DataConfig:
         shard: Which of them, counted from 0, this run trains on.
         buckets: Lengths, ascending; examples of lengths that differ come in batches of those up to
             the same one. None puts all lengths together.
+        pad: How features whose lengths differ are padded, by name; with zeros to the longest of
+            a batch where nothing is said.
     """
 
     name: str = MISSING
@@ -79,6 +95,7 @@ class DataConfig:
     shards: int = 1
     shard: int = 0
     buckets: list[int] = field(default_factory=list)
+    pad: dict[str, PadConfig] = field(default_factory=dict)
 
 
 @dataclass
@@ -173,6 +190,36 @@ class ArraysDataConfig(ColumnsDataConfig):
     """
 
     fill: float | None = MISSING
+
+
+@dataclass
+class RecordConfig:
+    """How a feature or a label stands in a TFRecord.
+
+    Attributes:
+        key: What the record calls it; null for its own name.
+        decode: What its bytes are: an ``image`` (PNG, JPEG, BMP or GIF; 0 to 1 in floats), or
+            ``raw`` values of its dtype; null where the record holds its values.
+        default: What stands for it in a record that has none; null refuses such a record.
+    """
+
+    key: str | None = None
+    decode: str | None = field(default=None, metadata={"choices": DECODINGS})
+    default: Any = None
+
+
+@dataclass
+class TFRecordDataConfig(FileDataConfig):
+    """Records of ``tf.train.Example`` in TFRecord files; what they hold is declared.
+
+    Attributes:
+        records: How those features and labels stand in a record that are not there by their own
+            name, shape and dtype.
+        corrupt: What becomes of records that cannot be read: ``refuse`` or ``skip``.
+    """
+
+    records: dict[str, RecordConfig] = field(default_factory=dict)
+    corrupt: str = MISSING
 
 
 @dataclass
@@ -517,6 +564,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "iris": IrisDataConfig,
         "random": RandomDataConfig,
         "table": TableDataConfig,
+        "tfrecord": TFRecordDataConfig,
         "wine": WineDataConfig,
     },
     "task": {

@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -14,11 +14,14 @@ from models.problems import ConfigError, Problem, did_you_mean, expected
 from models.registry import DTYPES
 from runner.config import ArraysDataConfig
 from runner.data.description import Description, check_split_columns, split_columns
-from runner.data.examples import Examples
+from runner.data.digests import digest_files
+from runner.data.examples import Blocks, Examples, LazyColumn
+from runner.data.memory import is_streamed
 from runner.data.missing import choose_rows
 
 Value = TypeVar("Value")
 
+_STRETCH_ROWS = 10_000
 _HINT = "Set data.missing to drop such rows or to keep them, or data.fill to a number."
 
 
@@ -42,6 +45,8 @@ def read_arrays(config: ArraysDataConfig) -> Examples:
     """
     arrays = dict(_open_arrays(config))
     _read_npz.cache_clear()
+    if is_streamed(config, sum(array.nbytes for array in arrays.values())):
+        return _open_stream(config, arrays)
     floats = {name: array for name, array in arrays.items() if array.dtype.kind in "fc"}
     if config.fill is not None:
         # NaN alone: an infinity is a value, if rarely a good one.
@@ -59,6 +64,76 @@ def read_arrays(config: ArraysDataConfig) -> Examples:
     every = np.arange(len(next(iter(arrays.values()))))
     ids = None if config.id is None else arrays[config.id]
     return Examples(features, labels, every, columns, ids).select(rows)
+
+
+def _open_stream(config: ArraysDataConfig, arrays: Mapping[str, np.ndarray]) -> Examples:
+    """Returns the rows of arrays that are read from their files when they are asked for."""
+    if Path(config.file).is_file():
+        hint = "Put each array into a file of its own, or set data.stream=false."
+        what = "a folder of .npy to stream"
+        raise ConfigError([expected("data.file", what, config.file, hint)])
+    features, labels = _part(config, arrays)
+    reader = _ArrayReader(config, arrays)
+    rows = np.arange(len(next(iter(arrays.values()))))
+    if config.missing == "drop" and config.fill is None:
+        stretches = np.array_split(rows, -(-len(rows) // _STRETCH_ROWS))
+        rows = np.concatenate([reader.find_complete(stretch) for stretch in stretches])
+    columns = {name: arrays[name][rows] for name in split_columns(config)}
+    return Examples(
+        {
+            name: LazyColumn(reader, name, rows, array.shape[1:], array.dtype)
+            for name, array in features.items()
+        },
+        reader.read(rows, list(labels)),
+        rows,
+        columns,
+        None if config.id is None else columns[config.id],
+    )
+
+
+class _ArrayReader:
+    """Reads rows of arrays that are mapped into memory."""
+
+    blocks: Blocks | None = None
+    lengths: np.ndarray | None = None
+    by_tensors = None
+
+    def __init__(self, config: ArraysDataConfig, arrays: Mapping[str, np.ndarray]) -> None:
+        self._config = config
+        self._arrays = arrays
+
+    def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Returns `rows` of arrays, (rows, ...) by name.
+
+        Raises:
+            ConfigError: If one holds NaN, and that is refused.
+        """
+        taken = {name: np.asarray(self._arrays[name][rows]) for name in names}
+        for name, array in taken.items():
+            if array.dtype.kind in "fc" and self._config.fill is not None:
+                fill = array.dtype.type(self._config.fill)
+                taken[name] = np.where(np.isnan(array), fill, array)
+        if self._config.missing == "refuse":
+            missing = {
+                name: _has_nan(array) for name, array in taken.items() if array.dtype.kind in "fc"
+            }
+            choose_rows(missing, "refuse", _HINT, rows)
+        return taken
+
+    def find_complete(self, rows: np.ndarray) -> np.ndarray:
+        """Returns those of `rows` that hold no NaN."""
+        missing = [
+            _has_nan(np.asarray(array[rows]))
+            for array in self._arrays.values()
+            if array.dtype.kind in "fc"
+        ]
+        complete: np.ndarray = rows[~np.logical_or.reduce([np.zeros(len(rows), bool), *missing])]
+        return complete
+
+    def digest(self) -> str:
+        """Returns text of the sizes of the files and what is in parts of them."""
+        path = Path(self._config.file)
+        return digest_files(sorted(path.glob("*.npy")), path)
 
 
 def _open_arrays(config: ArraysDataConfig) -> dict[str, np.ndarray]:

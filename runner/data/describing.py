@@ -1,9 +1,16 @@
 """Says what the files of a configured source hold, before TensorFlow is imported."""
 
 from models.problems import ConfigError
-from runner.config import ArraysDataConfig, FileDataConfig, ImagesDataConfig, TableDataConfig
+from runner.config import (
+    ArraysDataConfig,
+    FileDataConfig,
+    ImagesDataConfig,
+    TableDataConfig,
+    TFRecordDataConfig,
+)
 from runner.data.arrays import describe_arrays
 from runner.data.description import Description, check_tensors
+from runner.data.records import describe_records
 
 
 def describe(config: FileDataConfig) -> Description:
@@ -20,6 +27,8 @@ def describe(config: FileDataConfig) -> Description:
             from runner.data.images import describe_images
 
             found = describe_images(config)
+        case TFRecordDataConfig():
+            found = describe_records(config)
         case TableDataConfig():
             # This imports Arrow.
             from runner.data.table import describe_table

@@ -13,6 +13,7 @@ from runner.config import (
     IrisDataConfig,
     RandomDataConfig,
     TableDataConfig,
+    TFRecordDataConfig,
     WineDataConfig,
 )
 from runner.data.arrays import read_arrays
@@ -22,6 +23,7 @@ from runner.data.digits import read_digits
 from runner.data.examples import Examples
 from runner.data.iris import read_iris
 from runner.data.random import draw_random
+from runner.data.settling import settle
 from runner.data.wine import read_wine
 
 
@@ -36,6 +38,10 @@ def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: 
     Raises:
         ConfigError: If a file cannot be read, or a value in it is missing or not as declared.
     """
+    return settle(config, _read(config, inputs, seed))
+
+
+def _read(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
     match config:
         case ArraysDataConfig():
             return read_arrays(config)
@@ -53,6 +59,11 @@ def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: 
             return read_iris()
         case RandomDataConfig():
             return draw_random(config, inputs, seed)
+        case TFRecordDataConfig():
+            # This imports TensorFlow.
+            from runner.data.tfrecords import read_records
+
+            return read_records(config)
         case TableDataConfig():
             # This imports Arrow.
             from runner.data.table import read_table

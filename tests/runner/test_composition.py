@@ -1,6 +1,7 @@
 """Every YAML file that is shipped, and what is said of overrides that do not fit."""
 
 import re
+import shlex
 from itertools import takewhile
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def header_of(file):
 
 def overrides_of(file):
     """Returns what the command in a file's header sets."""
-    return COMMAND.search(header_of(file))["overrides"].split()
+    return shlex.split(COMMAND.search(header_of(file))["overrides"])
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

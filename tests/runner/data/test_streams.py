@@ -190,6 +190,25 @@ def test_a_text_file_cannot_be_streamed(compose, tmp_path):
     )
 
 
+def test_a_folder_of_arrays_is_read_from_its_files(compose, tmp_path):
+    images = RANDOM.random((50, 8, 8, 1)).astype(np.float32)
+    images[[7, 30], 0, 0] = np.nan
+    for name, array in (("image", images), ("digit", np.arange(50) % 10)):
+        np.save(tmp_path / f"{name}.npy", array)
+    config = compose("data=arrays", f"data.file={tmp_path}", "data.targets=[digit]")
+    for changes in ({"missing": "drop"}, {"missing": "keep"}, {"fill": 0.5}):
+        held = read(replace(config, data=replace(config.data, **changes)))
+        lazy = read(replace(config, data=replace(config.data, stream=True, **changes)))
+        assert set(lazy.lazy) == {"image"}
+        assert_same(list(iterate_batches(lazy, 16)), held)
+    with pytest.raises(ConfigError) as caught:
+        list(iterate_batches(read(streamed(config)), 16))
+    assert str(caught.value) == (
+        "data.missing: expected a value; image has none in row 7. Set data.missing to drop such "
+        "rows or to keep them, or data.fill to a number."
+    )
+
+
 @pytest.mark.parametrize("size", [None, [5, 6]])
 def test_streamed_pictures_are_those_of_keras(compose, size):
     sized = [f"data.size={size}".replace(" ", "")] if size else []

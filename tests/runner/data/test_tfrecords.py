@@ -1,0 +1,178 @@
+"""TFRecord files, beside what TensorFlow wrote to them, and what is wrong with them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.problems import ConfigError
+from runner.data.sources import read_examples
+from runner.data.streams import iterate_batches
+
+RANDOM = np.random.default_rng(0)
+ROWS = 23
+IMAGES = RANDOM.integers(0, 256, (ROWS, 4, 5, 1), np.uint8)
+NUMBERS = RANDOM.random((ROWS, 3)).astype(np.float32)
+TOKENS = [RANDOM.integers(1, 50, RANDOM.integers(1, 9)) for _ in range(ROWS)]
+LABELS = np.arange(ROWS) % 3
+DECLARED = (
+    "data.features={image: {shape: [4, 5, 1], dtype: float32}, numbers: {shape: [3], dtype: "
+    "float32}, tokens: {shape: [null], dtype: int64}, name: {shape: [], dtype: string}}",
+    "data.labels={label: {shape: [], dtype: int64}}",
+    "data.records={image: {key: image/encoded, decode: image}, name: {default: nobody}}",
+    "data.classes=3",
+)
+
+
+def encode(row, **others):
+    def of_bytes(value):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    def of_integers(values):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    features = {
+        "image/encoded": of_bytes(tf.io.encode_png(IMAGES[row]).numpy()),
+        "numbers": tf.train.Feature(float_list=tf.train.FloatList(value=NUMBERS[row])),
+        "tokens": of_integers(TOKENS[row]),
+        "label": of_integers([LABELS[row]]),
+        **others,
+    }
+    if row % 2:
+        features["name"] = of_bytes(f"Nöther {row}".encode())
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def write(file, records, compression=""):
+    with tf.io.TFRecordWriter(str(file), compression) as writer:
+        for record in records:
+            writer.write(record)
+
+
+@pytest.fixture
+def compose_records(compose, tmp_path):
+    return lambda file, *overrides: compose(
+        "data=tfrecord", "model=mlp", f"data.file={tmp_path / file}", *DECLARED, *overrides
+    )
+
+
+def read(config, **changes):
+    data = replace(config.data, **changes)
+    return read_examples(data, config.model.inputs, config.seed)
+
+
+def error_of(call, *arguments, **options):
+    with pytest.raises(ConfigError) as caught:
+        call(*arguments, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("file", "compression"), [("a.tfrecord", ""), ("a.tfrecord.gz", "GZIP")])
+@pytest.mark.parametrize("stream", [False, True])
+def test_records_hold_what_was_written(compose_records, tmp_path, file, compression, stream):
+    write(tmp_path / file, map(encode, range(ROWS)), compression)
+    examples = read(compose_records(file), stream=stream)
+    assert bool(examples.lazy) == stream
+    batches = list(iterate_batches(examples, 10))
+    joined = {
+        name: np.concatenate([batch.features[name] for batch in batches])
+        for name in ("image", "numbers", "name")
+    }
+    np.testing.assert_array_equal(joined["image"], IMAGES / np.float32(255))
+    np.testing.assert_array_equal(joined["numbers"], NUMBERS)
+    names = [f"Nöther {row}" if row % 2 else "nobody" for row in range(ROWS)]
+    assert joined["name"].tolist() == names
+    np.testing.assert_array_equal(np.concatenate([one.labels["label"] for one in batches]), LABELS)
+    for batch in batches:
+        for row, tokens in zip(batch.rows, batch.features["tokens"], strict=True):
+            padded = np.zeros(tokens.shape, int)
+            padded[: len(TOKENS[row])] = TOKENS[row]
+            np.testing.assert_array_equal(tokens, padded)
+
+
+def test_files_of_a_folder_follow_one_another(compose_records, tmp_path):
+    (tmp_path / "parts").mkdir()
+    write(tmp_path / "parts" / "b.tfrecord", map(encode, range(10, ROWS)))
+    write(tmp_path / "parts" / "a.tfrecord", map(encode, range(10)))
+    examples = read(compose_records("parts"))
+    np.testing.assert_array_equal(examples.features["numbers"], NUMBERS)
+    assert examples.rows.tolist() == list(range(ROWS))
+
+
+def test_raw_bytes_are_values_of_their_dtype(compose, tmp_path):
+    def encode_raw(row):
+        value = tf.train.BytesList(value=[IMAGES[row].astype(np.int16).tobytes()])
+        features = {"image": tf.train.Feature(bytes_list=value)}
+        return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+    write(tmp_path / "raw.tfrecord", map(encode_raw, range(ROWS)))
+    config = compose(
+        "data=tfrecord",
+        f"data.file={tmp_path / 'raw.tfrecord'}",
+        "data.features={image: {shape: [4, 5, 1], dtype: int16}}",
+        "data.records={image: {decode: raw}}",
+        "data.classes=3",
+    )
+    np.testing.assert_array_equal(read(config).features["image"], IMAGES)
+
+
+def test_a_corrupt_record_is_named_or_left_out(compose_records, tmp_path, caplog):
+    records = [encode(row) for row in range(ROWS)]
+    write(tmp_path / "a.tfrecord", records)
+    content = bytearray((tmp_path / "a.tfrecord").read_bytes())
+    # A record is its length in 8 bytes, 4 of a checksum, its bytes, and 4 of theirs.
+    start = sum(len(record) + 16 for record in records[:20]) + 12
+    content[start + 5] ^= 255
+    (tmp_path / "a.tfrecord").write_bytes(content)
+    config = compose_records("a.tfrecord")
+    assert error_of(read, config) == (
+        f"data.file: record 20 of a.tfrecord, counted from 0, cannot be read: corrupted record at "
+        f"{start}. Set data.corrupt=skip to leave out what cannot be read."
+    )
+    examples = read(config, corrupt="skip")
+    np.testing.assert_array_equal(examples.features["numbers"], NUMBERS[:20])
+    assert "record 20 of a.tfrecord" in caplog.text
+    (tmp_path / "a.tfrecord").write_bytes(content[: start + 4])
+    assert error_of(read, config).startswith("data.file: record 20 of a.tfrecord, counted from 0,")
+
+
+def test_a_record_that_is_not_as_declared_is_named_or_left_out(compose_records, tmp_path):
+    odd = tf.train.Feature(float_list=tf.train.FloatList(value=[1.0]))
+    records = [encode(row) for row in range(ROWS)]
+    records[7] = encode(7, numbers=odd)
+    write(tmp_path / "a.tfrecord", records)
+    config = compose_records("a.tfrecord")
+    message = error_of(read, config)
+    assert message.startswith(
+        "data.file: 'numbers' of record 7 of a.tfrecord, counted from 0, is not as declared: "
+    )
+    streamed = read(config, stream=True)
+    assert error_of(lambda: list(iterate_batches(streamed, 4))) == message
+    assert 7 not in read(config, corrupt="skip").rows
+
+
+def test_a_label_outside_its_classes_is_refused(compose_records, tmp_path):
+    write(tmp_path / "a.tfrecord", map(encode, range(ROWS)))
+    assert error_of(read, compose_records("a.tfrecord", "data.classes=2")) == (
+        "data.classes: expected a class from 0 to 1 in each row of 'label'; received 2 (int). It "
+        "stands in row 2, 5, 8 and 4 more, counted from 0."
+    )
+
+
+def test_what_is_wrong_is_said_before_anything_is_read(compose, compose_records, tmp_path):
+    what = "a TFRecord file, or a folder of *.tfrecord, *.tfrecords, *.tfrecord.gz, *.tfrecords.gz"
+    assert error_of(compose_records, "none.tfrecord") == (
+        f"data.file: expected {what}; received '{tmp_path / 'none.tfrecord'}' (str)."
+    )
+    write(tmp_path / "a.tfrecord", map(encode, range(2)))
+    overrides = ("data.records.image.decode=png", "data.features.numbers.dtype=float16")
+    assert error_of(compose_records, "a.tfrecord", *overrides).splitlines() == [
+        "data.records.image.decode: expected image or raw; received 'png' (str).",
+        "data.features.numbers.dtype: expected float32, int64, string, which records hold; or set "
+        "data.records.numbers.decode; received 'float16' (str).",
+    ]
+    write(tmp_path / "empty.tfrecord", [])
+    assert error_of(read, compose_records("empty.tfrecord")) == (
+        "data.file: expected examples; there is no record."
+    )
