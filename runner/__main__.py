@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -32,6 +33,8 @@ from runner.engine.errors import StepError
 from runner.engine.startup import import_tensorflow
 from runner.feeds import read_feeds
 from runner.places import format_problems
+from runner.results import RunOutcome
+from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_courier
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext, TrackingError
@@ -73,30 +76,35 @@ def main() -> None:
 
 
 def _run_hydra() -> None:
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_run)()
+    with Sweep(_ui_command) as sweep:
+
+        def run(cfg: DictConfig) -> RunOutcome:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                return _run_job_of(sweep, cfg)
+            return _run(cfg)
+
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(run)()
 
 
-def _run(cfg: DictConfig) -> None:
-    """Runs one job of Hydra's.
-
-    A single run ends the process with its message. In a sweep Hydra takes the error, runs the
-    other jobs, and raises the error after the last.
-    """
-    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+def _run(cfg: DictConfig) -> RunOutcome:
+    """Runs a single run, which ends the process with its message where it fails."""
     try:
-        _run_job(cfg)
+        return _run_job(cfg)
     except ConfigError as error:
         overrides = list(HydraConfig.get().overrides.task)
-        if not is_sweep:
-            _exit(format_problems(error.problems, overrides), _BAD_CONFIG)
-        raise
+        _exit(format_problems(error.problems, overrides), _BAD_CONFIG)
     except Exception as error:
-        if not is_sweep:
-            _exit_if_known(error)
+        _exit_if_known(error)
         raise
 
 
-def _run_job(cfg: DictConfig) -> None:
+def _run_job_of(sweep: Sweep, cfg: DictConfig) -> RunOutcome:
+    """Runs a job of a sweep: Hydra takes an error, runs the others, and raises the first one."""
+    overrides = list(HydraConfig.get().overrides.task)
+    return sweep.run_job(overrides, lambda: _run_job(cfg, sweep))
+
+
+def _run_job(cfg: DictConfig, sweep: Sweep | None = None) -> RunOutcome:
     """Checks all that can be checked before TensorFlow is imported, then runs the experiment."""
     is_first = "tensorflow" not in sys.modules
     started = _STARTED if is_first else time.perf_counter()
@@ -114,9 +122,10 @@ def _run_job(cfg: DictConfig) -> None:
 
     job = HydraConfig.get()
     overrides = list(job.overrides.task)
-    context = RunContext(overrides=overrides, output_dir=Path(job.runtime.output_dir))
+    parent = None if sweep is None else sweep.open_run(config, Path(job.sweep.dir))
+    context = RunContext(overrides, Path(job.runtime.output_dir), parent)
     with Reporter(_ui_command(overrides)) as reporter:
-        run_experiment(config, context, reporter, clock)
+        return run_experiment(config, context, reporter, clock)
 
 
 def _exit_if_known(error: Exception) -> None:
@@ -130,7 +139,7 @@ def _exit_if_known(error: Exception) -> None:
         _exit(str(problem), _BAD_CONFIG)
 
 
-def _ui_command(overrides: list[str]) -> list[str]:
+def _ui_command(overrides: Sequence[str]) -> list[str]:
     """Returns the command that opens the store of a run of `overrides`, as typed from here."""
     found = shutil.which("python")
     python = "python" if found and Path(found).samefile(sys.executable) else sys.executable

@@ -157,11 +157,7 @@ class Reporter:
         """Shows what each layer costs, everywhere: the table is what was asked for."""
         for layer in result.layers:
             log.info("layer %s", " ".join(_cost_cells(layer)))
-        table = _cost_table(result)
-        if self._console.is_terminal:
-            self._console.print(table, "")
-        else:
-            self._console.print(_plain(table), soft_wrap=True, markup=False, highlight=False)
+        print_table(self._console, _cost_table(result))
         self._ends += _describe_totals(result)
 
     def _close_bar(self) -> None:
@@ -222,6 +218,14 @@ class _TrainingBar:
 def print_layers(layers: Sequence[LayerSummary]) -> None:
     """Writes the layer table to standard output."""
     Console().print(_layer_table(layers), "")
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Writes `table`; where no terminal is, in plain text that does not wrap."""
+    if console.is_terminal:
+        console.print(table, "")
+    else:
+        console.print(_plain(table), soft_wrap=True, markup=False, highlight=False)
 
 
 def _layer_table(layers: Sequence[LayerSummary]) -> Table:

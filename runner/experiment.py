@@ -25,7 +25,15 @@ from runner.engine.graph import ExperimentGraph, build_graph
 from runner.engine.process import open_process
 from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
-from runner.results import ClassifyResult, FaultResult, FetchResult, Result, SplitResult
+from runner.results import (
+    ClassifyResult,
+    FaultResult,
+    FetchResult,
+    Metrics,
+    Result,
+    RunOutcome,
+    SplitResult,
+)
 from runner.signals import hold_signals
 from runner.tasks.benchmark import benchmark
 from runner.tasks.forward import forward
@@ -41,8 +49,8 @@ _SOURCE = Path(__file__).parent
 
 def run_experiment(
     config: ExperimentConfig, context: RunContext, reporter: Reporter, clock: PhaseClock
-) -> None:
-    """Runs what `config` declares, logs it and shows it.
+) -> RunOutcome:
+    """Runs what `config` declares, logs it, shows it and returns what remains of it.
 
     Args:
         config: A configuration in which ``validate`` found nothing.
@@ -57,8 +65,7 @@ def run_experiment(
             FAILED.
     """
     if isinstance(config.task, InspectConfig | BenchmarkConfig):
-        _look_at_model(config, config.task, context, reporter, clock)
-        return
+        return _look_at_model(config, config.task, context, reporter, clock)
     with ExitStack() as stack:
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))
@@ -80,12 +87,13 @@ def run_experiment(
         reporter.show_layers(graph.layers)
         results = _timed(_run_task(config, graph, session, dataset), clock)
         try:
-            _log_results(results, tracker, reporter, clock)
+            metrics = _log_results(results, tracker, reporter, clock)
         except NotFiniteError as error:
             with clock.phase("log"):
                 tracker.log_result(error.fault)
             raise StepError(f"{error}\n{_save_fault(error.fault, context)}") from error
     reporter.show_end(tracker.run_id, clock.seconds)
+    return RunOutcome(tracker.run_id, metrics)
 
 
 def _look_at_model(
@@ -94,7 +102,7 @@ def _look_at_model(
     context: RunContext,
     reporter: Reporter,
     clock: PhaseClock,
-) -> None:
+) -> RunOutcome:
     """Tells of a model what takes no data: what it is made of, or how fast it answers."""
     results: list[Result] = []
     if isinstance(task, InspectConfig):
@@ -108,19 +116,25 @@ def _look_at_model(
     with ExitStack() as stack:
         with clock.phase("log"), hold_signals():
             tracker = stack.enter_context(closing(_open_tracker(config, context)))
-        _log_results(results, tracker, reporter, clock)
+        metrics = _log_results(results, tracker, reporter, clock)
     reporter.show_end(tracker.run_id, clock.seconds)
+    return RunOutcome(tracker.run_id, metrics)
 
 
 def _log_results(
     results: Iterable[Result], tracker: Tracker, reporter: Reporter, clock: PhaseClock
-) -> None:
+) -> Metrics:
+    """Logs and shows `results`, and returns the last metrics over each split."""
+    metrics: dict[str, float] = {}
     for result in results:
         with clock.phase("log"):
             tracker.log_result(result)
         reporter.show_result(result)
+        if isinstance(result, SplitResult):
+            metrics |= {f"{result.split}/{name}": value for name, value in result.metrics.items()}
     with clock.phase("log"):
         tracker.log_seconds(clock.seconds)
+    return metrics
 
 
 def _save_fault(fault: FaultResult, context: RunContext) -> str:

@@ -460,6 +460,99 @@ class WaitResult:
 
 
 @dataclass(frozen=True)
+class RunOutcome:
+    """What remains of a run once it is over.
+
+    Attributes:
+        run_id: Its id in MLflow; None where it is not kept.
+        metrics: The last ones over each split, such as ``test/accuracy``.
+    """
+
+    run_id: str | None
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """A job of a sweep.
+
+    Attributes:
+        number: Its place in the sweep, counted from 0.
+        overrides: What it was started with: key to value.
+        status: How it ended, in MLflow's terms.
+        metrics: The last ones over each split, such as ``test/accuracy``; none if it failed.
+        run_id: Its run's id in MLflow; None where there is none.
+        error: What ended it, in a line; "" where nothing did.
+    """
+
+    number: int
+    overrides: Mapping[str, str]
+    status: str
+    metrics: Metrics
+    run_id: str | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a metric spreads over jobs that are to tell the same.
+
+    Attributes:
+        jobs: How many have it.
+        mean: Their mean.
+        std: The sample standard deviation; NaN of one job.
+        low: The lower end of the 95 % interval of the mean, by Student's t; NaN of one job.
+        high: The upper end.
+    """
+
+    jobs: int
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class JobGroup:
+    """Jobs that differ in nothing but the seed and the fold.
+
+    Attributes:
+        overrides: What they have in common of that in which the sweep varies: key to value.
+        jobs: How many there are, finished or not.
+        spreads: Of each metric of the test.
+    """
+
+    overrides: Mapping[str, str]
+    jobs: int
+    spreads: Mapping[str, Spread]
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What came of a sweep.
+
+    Attributes:
+        jobs: Those that were started, in order.
+        varying: The keys of the overrides in which they differ.
+        groups: Those that are repetitions of one another; empty where none are.
+    """
+
+    jobs: tuple[JobResult, ...]
+    varying: tuple[str, ...]
+    groups: tuple[JobGroup, ...]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many jobs ended in which status."""
+        return Counter(job.status for job in self.jobs)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of all metrics, in the order in which they first come."""
+        return tuple(dict.fromkeys(name for job in self.jobs for name in job.metrics))
+
+
+@dataclass(frozen=True)
 class BatchLatency:
     """How long a model took to answer batches of one size.
 
@@ -518,6 +611,7 @@ Result = (
     | CheckpointResult
     | StopResult
     | WaitResult
+    | SweepResult
     | BenchmarkResult
     | FaultResult
 )

@@ -11,7 +11,7 @@ import traceback
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from runner.tracking.spool import SpoolWriter
 from runner.tracking.tracker import RunContext, Status, TrackingError
 
 _GROUPS = ("model", "data", "task", "optimizer", "session", "tracking", "experiment", "plan")
+_JOB_TAGS = ("model", "data")
+_PARENT = "mlflow.parentRunId"
 _PROJECT = Path(__file__).resolve().parents[2]
 _END_SECONDS = 10.0
 
@@ -61,6 +63,8 @@ class _Courier:
         """Sends a command; one that has ended is noticed by ``hear``."""
         if self._process.stdin is None:
             raise ValueError("the process was started without a pipe")
+        if self._process.stdin.closed:
+            return
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{json.dumps(command)}\n".encode())
             self._process.stdin.flush()
@@ -69,7 +73,7 @@ class _Courier:
         """Returns the next answer; ``{"lost": REASON}`` where the process has ended."""
         if self._process.stdout is None:
             raise ValueError("the process was started without a pipe")
-        while line := self._process.stdout.readline():
+        while not self._process.stdout.closed and (line := self._process.stdout.readline()):
             answer: dict[str, Any] = json.loads(line)
             if "log" not in answer:
                 return answer
@@ -98,6 +102,7 @@ class SpoolTracker:
     def __init__(self, courier: _Courier, spool: SpoolWriter) -> None:
         """Has `courier` deliver what is in `spool`, and all that is to come."""
         self._courier = courier
+        self._is_lent = False
         self._spool = spool
         courier.tell(run=str(spool.file))
         answer = courier.hear()
@@ -111,6 +116,11 @@ class SpoolTracker:
     def run_id(self) -> str | None:
         """The run's id in MLflow."""
         return self._run_id
+
+    def lend_courier(self) -> None:
+        """Lets the courier deliver other runs, one after another, while this one is open."""
+        self._is_lent = True
+        _give_back(self._courier)
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Adds labels to the run."""
@@ -146,7 +156,8 @@ class SpoolTracker:
         self._spool.close()
         if not keep_spool:
             self._spool.file.unlink()
-        _give_back(self._courier)
+        if not self._is_lent:
+            _give_back(self._courier)
 
 
 def start_courier(tracking: SqliteTrackingConfig) -> None:
@@ -170,7 +181,39 @@ def start_run(
     Raises:
         ConfigError: If the store cannot be opened, or the experiment was deleted in it.
     """
+    return _open_run(describe_start(config, tracking, context, source), context)
+
+
+def start_sweep(
+    config: ExperimentConfig,
+    tracking: SqliteTrackingConfig,
+    context: RunContext,
+    source: Path,
+    *,
+    name: str,
+) -> SpoolTracker:
+    """Returns the tracker of a new run that those of a sweep's jobs are nested under.
+
+    Args:
+        config: A job of the sweep.
+        tracking: Its tracking, whose store and experiment the run is in.
+        context: How the sweep came to be.
+        source: A folder of the code, whose git commit is logged.
+        name: The run's name.
+
+    Raises:
+        ConfigError: If the store cannot be opened, or the experiment was deleted in it.
+    """
     started = describe_start(config, tracking, context, source)
+    # What a job is configured with is not what all of them are.
+    tags = {key: value for key, value in started.tags.items() if key not in _JOB_TAGS}
+    tags["sweep.folder"] = str(context.output_dir)
+    tracker = _open_run(replace(started, name=name, params={}, tags=tags), context)
+    tracker.lend_courier()
+    return tracker
+
+
+def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
     spool = SpoolWriter(context.output_dir / f"run-{uuid.uuid4().hex[:8]}.spool")
     with hold_signals():
         spool.append(started)
@@ -189,6 +232,7 @@ def describe_start(
             "mlflow.source.type": "LOCAL",
             "mlflow.user": getpass.getuser(),
             **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
+            **({} if context.parent_run_id is None else {_PARENT: context.parent_run_id}),
             "task": config.task.name,
             "model": config.model.name,
             "data": config.data.name,

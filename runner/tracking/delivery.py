@@ -9,8 +9,9 @@ standard output:
 - ``{"open": TRACKING}``: the store is opened ahead. No answer.
 - ``{"run": FILE}``: the entries of a spool are delivered as they come. ``{"run_id": ID}`` once the
   run is created, or ``{"problem": [PLACE, MESSAGE]}`` where it cannot be; at its end
-  ``{"done": true}``, or ``{"lost": REASON}`` where the store did not take all of it.
-- ``{"look": true}``: there is more in the spool. No answer.
+  ``{"done": true}``, or ``{"lost": REASON}`` where the store did not take all of it. The run of a
+  sweep stays open while those of its jobs come and go; who asks waits for one answer at a time.
+- ``{"look": true}``: there is more in a spool. No answer.
 
 At any time ``{"log": [LEVEL, MESSAGE]}``. When its input ends, so does it.
 """
@@ -60,31 +61,68 @@ class _Answers(logging.Handler):
         self.send(log=[record.levelno, record.getMessage()])
 
 
-class _Delivery:
-    """Delivers one run after another."""
+class _Deliveries:
+    """Delivers runs, several at once where a sweep's own is open beside that of a job."""
 
     def __init__(self, answers: _Answers) -> None:
         self._answers = answers
-        self._clients: dict[str, MlflowClient] = {}
-        self._reader: SpoolReader | None = None
-        self._run: MlflowRun | None = None
-        self._failure: str | None = None
+        self._stores = _Stores()
+        self._deliveries: list[_Delivery] = []
 
     @property
     def is_busy(self) -> bool:
-        return self._reader is not None
+        return bool(self._deliveries)
 
     def do(self, command: Mapping[str, Any]) -> None:
         if "open" in command:
             # What is wrong with the store is told when a run is to be created in it.
             tracking = SqliteTrackingConfig(**command["open"])
             with suppress(ConfigError):
-                self._open(tracking)
+                self._stores.open(tracking)
             if tracking.pictures:
                 prepare_drawing()
         if "run" in command:
-            self._reader = SpoolReader(Path(command["run"]))
+            reader = SpoolReader(Path(command["run"]))
+            self._deliveries.append(_Delivery(self._answers, self._stores, reader))
         self.look()
+
+    def look(self) -> None:
+        """Delivers what has come since the last look."""
+        for delivery in self._deliveries:
+            delivery.look()
+        self._deliveries = [delivery for delivery in self._deliveries if delivery.is_busy]
+
+    def give_up(self) -> None:
+        """Closes the runs whose process is gone before they had ended."""
+        for delivery in self._deliveries:
+            delivery.give_up()
+
+
+class _Stores:
+    """The stores that are open."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, MlflowClient] = {}
+
+    def open(self, tracking: SqliteTrackingConfig) -> MlflowClient:
+        if tracking.database not in self._clients:
+            self._clients[tracking.database] = open_store(tracking)
+        return self._clients[tracking.database]
+
+
+class _Delivery:
+    """Delivers one run."""
+
+    def __init__(self, answers: _Answers, stores: _Stores, reader: SpoolReader) -> None:
+        self._answers = answers
+        self._stores = stores
+        self._reader: SpoolReader | None = reader
+        self._run: MlflowRun | None = None
+        self._failure: str | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._reader is not None
 
     def look(self) -> None:
         """Delivers what has come since the last look."""
@@ -131,7 +169,7 @@ class _Delivery:
 
     def _start(self, started: RunStarted, time_ms: int) -> None:
         try:
-            self._run = create_run(self._open(started.tracking), started, time_ms)
+            self._run = create_run(self._stores.open(started.tracking), started, time_ms)
         except ConfigError as error:
             (problem,) = error.problems
             self._refuse(problem)
@@ -150,11 +188,6 @@ class _Delivery:
             with suppress(*_FAILURES):
                 self._run.fail(f"MLflow did not take all of it: {self._failure}\n", time_ms)
 
-    def _open(self, tracking: SqliteTrackingConfig) -> MlflowClient:
-        if tracking.database not in self._clients:
-            self._clients[tracking.database] = open_store(tracking)
-        return self._clients[tracking.database]
-
     def _finish(self) -> None:
         if self._failure is None:
             self._answers.send(done=True)
@@ -165,7 +198,7 @@ class _Delivery:
     def _close(self) -> None:
         if self._reader is not None:
             self._reader.close()
-        self._reader = self._run = self._failure = None
+        self._reader = None
 
 
 def main() -> None:
@@ -178,20 +211,20 @@ def main() -> None:
     answers = _Answers(os.dup(1))
     os.dup2(2, 1)
     logging.getLogger("runner").addHandler(answers)
-    delivery = _Delivery(answers)
+    deliveries = _Deliveries(answers)
     waiting = b""
     while True:
-        is_ready, _, _ = select.select([0], [], [], _LOOK_SECONDS if delivery.is_busy else None)
+        is_ready, _, _ = select.select([0], [], [], _LOOK_SECONDS if deliveries.is_busy else None)
         if not is_ready:
-            delivery.look()
+            deliveries.look()
             continue
         received = os.read(0, 65536)
         if not received:
             break
         *lines, waiting = (waiting + received).split(b"\n")
         for line in lines:
-            delivery.do(json.loads(line))
-    delivery.give_up()
+            deliveries.do(json.loads(line))
+    deliveries.give_up()
     sys.stderr.flush()
     # Nothing is left to be done, and to take MLflow apart takes a while.
     os._exit(0)

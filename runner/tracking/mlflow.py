@@ -32,6 +32,7 @@ from runner.results import (
     SplitResult,
     StepsResult,
     StopResult,
+    SweepResult,
     TraceResult,
     WaitResult,
     WeightsResult,
@@ -52,6 +53,7 @@ from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.pictures.plan import name_file, plan_pictures
 from runner.tracking.runs import WEIGHTS
 from runner.tracking.store import store_lock, store_uri
+from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
 from runner.tracking.traces import format_layers, format_operations, format_types
 from runner.tracking.tracker import Status
@@ -116,8 +118,8 @@ class MlflowRun:
         """Logs the values that the run was configured with, and the files that Hydra wrote."""
         for batch in _batches([Param(key, value) for key, value in params.items()], _MOST_PARAMS):
             self._client.log_batch(self.run_id, params=batch)
-        for name in ("config.yaml", "overrides.yaml"):
-            file = self._output_dir / ".hydra" / name
+        for name in (".hydra/config.yaml", ".hydra/overrides.yaml", "multirun.yaml"):
+            file = self._output_dir / name
             if file.exists():
                 self._client.log_artifact(self.run_id, str(file), "config")
 
@@ -190,6 +192,8 @@ class MlflowRun:
                 self._log_stop(result)
             case WaitResult():
                 self._add_metrics({"data/waited_share": result.share}, 0)
+            case SweepResult():
+                self._log_sweep(result)
             case DrawingResult():
                 self._log_text(f"inspect/{result.name}.svg", result.svg)
             case FaultResult():
@@ -275,6 +279,12 @@ class MlflowRun:
             self._log_tags({"stopped": result.reason})
         if result.best_step is not None:
             self._add_metrics({"best_step": result.best_step}, 0)
+
+    def _log_sweep(self, result: SweepResult) -> None:
+        self._add_metrics(summarize_sweep(result), 0)
+        self._log_text("sweep/jobs.csv", format_jobs(result))
+        if result.groups:
+            self._log_text("sweep/groups.csv", format_groups(result))
 
     def _log_fetches(self, result: FetchResult) -> None:
         arrays = {

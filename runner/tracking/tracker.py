@@ -29,10 +29,12 @@ class RunContext:
     Attributes:
         overrides: What the user wrote on the command line.
         output_dir: The run's folder, which holds the composed configuration and the log.
+        parent_run_id: The run of the sweep that it is of; None for none.
     """
 
     overrides: Sequence[str]
     output_dir: Path
+    parent_run_id: str | None = None
 
 
 class TrackingError(Exception):
