@@ -158,6 +158,8 @@ class Reporter:
         for layer in result.layers:
             log.info("layer %s", " ".join(_cost_cells(layer)))
         print_table(self._console, _cost_table(result))
+        if self._console.is_terminal:
+            self._console.print()
         self._ends += _describe_totals(result)
 
     def _close_bar(self) -> None:
@@ -223,7 +225,7 @@ def print_layers(layers: Sequence[LayerSummary]) -> None:
 def print_table(console: Console, table: Table) -> None:
     """Writes `table`; where no terminal is, in plain text that does not wrap."""
     if console.is_terminal:
-        console.print(table, "")
+        console.print(table)
     else:
         console.print(_plain(table), soft_wrap=True, markup=False, highlight=False)
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runner.console import print_table
-from runner.results import JobGroup, JobResult, Metrics, Spread, SweepResult
+from runner.results import JobGroup, SweepResult
 
 _TEST = "test/"
 
@@ -21,12 +21,14 @@ def print_sweep(result: SweepResult, notes: Sequence[str], console: Console | No
         console: Where to write; standard output if None.
     """
     console = console or Console()
-    console.print("", end="\n")
-    print_table(console, _job_table(result))
-    if result.groups:
-        print_table(console, _group_table(result.groups))
-    lines = [f"jobs     {_describe_counts(result)}", *notes]
-    for line in [*_errors(result), *lines]:
+    tables = [_job_table(result)]
+    if any(group.spreads for group in result.groups):
+        tables.append(_spread_table(result.groups))
+    for table in tables:
+        console.print()
+        print_table(console, table)
+    console.print()
+    for line in (*_describe_errors(result), f"jobs     {_describe_counts(result)}", *notes):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -34,55 +36,44 @@ def _job_table(result: SweepResult) -> Table:
     names = [name for name in result.metrics if name.startswith(_TEST)]
     table = _open_table(["job", *result.varying, "status"], names)
     for job in result.jobs:
-        values = (job.overrides.get(key, "") for key in result.varying)
-        table.add_row(str(job.number), *values, job.status, *_format_metrics(job.metrics, names))
+        values = [job.overrides.get(key, "") for key in result.varying]
+        metrics = [_format(job.metrics.get(name)) for name in names]
+        table.add_row(str(job.number), *values, job.status, *metrics)
     return table
 
 
-def _group_table(groups: Sequence[JobGroup]) -> Table:
-    """Returns a row a group: the mean, the deviation of a job, the interval of the mean."""
+def _spread_table(groups: Sequence[JobGroup]) -> Table:
+    """Returns a row a group and metric: the mean, the deviation, the interval of the mean."""
     keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
-    names = list(dict.fromkeys(name for group in groups for name in group.spreads))
-    table = _open_table([*keys, "jobs"], [f"{name} mean ± std [95 %]" for name in names])
+    table = _open_table([*keys, "metric"], ["jobs", "mean", "std", "95 % from", "to"])
     for group in groups:
-        spreads = (
-            _format_spread(group.spreads[name]) if name in group.spreads else "" for name in names
-        )
-        table.add_row(*(group.overrides.get(key, "") for key in keys), str(group.jobs), *spreads)
+        values = [group.overrides.get(key, "") for key in keys]
+        for name, spread in group.spreads.items():
+            numbers = map(_format, (spread.mean, spread.std, spread.low, spread.high))
+            table.add_row(*values, name, str(spread.jobs), *numbers)
     return table
 
 
-def _open_table(columns: Sequence[str], metrics: Sequence[str]) -> Table:
+def _open_table(columns: Sequence[str], numbers: Sequence[str]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
-    for name in metrics:
-        table.add_column(name, justify="right", overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
-def _format_metrics(metrics: Metrics, names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        yield f"{metrics[name]:.4g}" if name in metrics else ""
-
-
-def _format_spread(spread: Spread) -> str:
-    if math.isnan(spread.std):
-        return f"{spread.mean:.4g}"
-    return f"{spread.mean:.4g} ± {spread.std:.2g} [{spread.low:.4g}, {spread.high:.4g}]"
+def _format(value: float | None) -> str:
+    """Returns a value to four digits, zeros at its end too; "" where there is none."""
+    return "" if value is None or math.isnan(value) else f"{value:#.4g}".rstrip(".")
 
 
 def _describe_counts(result: SweepResult) -> str:
     return ", ".join(f"{count} {status}" for status, count in result.counts.items())
 
 
-def _errors(result: SweepResult) -> Iterator[str]:
+def _describe_errors(result: SweepResult) -> Iterator[str]:
     for job in result.jobs:
         if job.error:
-            yield f"job {job.number}    {_shorten(job)}"
-
-
-def _shorten(job: JobResult) -> str:
-    """Returns a job's error without the module that its type is in."""
-    kind, colon, message = job.error.partition(": ")
-    return f"{kind.rpartition('.')[2]}{colon}{message}"
+            kind, colon, message = job.error.partition(": ")
+            yield f"job {job.number:<4} {kind.rpartition('.')[2]}{colon}{message}"

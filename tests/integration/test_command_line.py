@@ -1,5 +1,6 @@
 """`python -m runner` as users start it: real processes, a real SQLite store."""
 
+import csv
 import json
 import os
 import re
@@ -187,12 +188,31 @@ def test_processes_that_open_a_fresh_store_at_once_all_finish(project):
     assert [run.info.status for run in project.runs()] == ["FINISHED"] * 3
 
 
-def test_a_sweep_runs_every_combination(project):
-    finished = project.run("-m", *QUICK, "optimizer.learning_rate=1e-3,1e-2")
-    assert finished.returncode == 0, finished.stderr
-    runs = project.runs()
-    assert [run.info.status for run in runs] == ["FINISHED"] * 2
-    assert [run.data.params["optimizer.learning_rate"] for run in runs] == ["0.001", "0.01"]
+def test_a_sweep_runs_every_combination_under_a_run_of_its_own(project):
+    varying = ["data.fold=0,1,2", "model.layers.logits.units=10,7"]
+    finished = project.run("-m", "model=mlp", "task.epochs=1", *varying)
+    assert finished.returncode == 1
+    parent, *jobs = project.runs()
+    assert parent.info.run_name == " ".join(varying)
+    assert parent.info.status == "FAILED"
+    assert parent.data.tags["sweep.folder"] == f"{project.folder}/sweep"
+    assert {job.data.tags["mlflow.parentRunId"] for job in jobs} == {parent.info.run_id}
+    assert [job.info.status for job in jobs] == ["FINISHED", "FAILED"] * 3
+    assert [job.data.params["data.fold"] for job in jobs] == ["0", "0", "1", "1", "2", "2"]
+
+    table = list(csv.DictReader(artifact(parent, "sweep/jobs.csv").read_text().splitlines()))
+    assert [row["status"] for row in table] == [job.info.status for job in jobs]
+    accuracies = [job.data.metrics["test/accuracy"] for job in jobs[::2]]
+    assert [float(row["test/accuracy"]) for row in table[::2]] == accuracies
+    assert "Received a label value" in table[1]["error"]
+    groups = list(csv.DictReader(artifact(parent, "sweep/groups.csv").read_text().splitlines()))
+    assert [row["model.layers.logits.units"] for row in groups] == ["10", "7"]
+    assert float(groups[0]["test/accuracy_mean"]) == pytest.approx(np.mean(accuracies))
+    assert float(groups[0]["test/accuracy_std"]) == pytest.approx(np.std(accuracies, ddof=1))
+    assert (parent.data.metrics["jobs/finished"], parent.data.metrics["jobs/failed"]) == (3, 3)
+    lines = finished.stdout.splitlines()
+    assert "jobs     3 FINISHED, 3 FAILED" in lines
+    assert f"sweep    {parent.info.run_id}" in lines
 
 
 def test_a_step_that_fails_fails_the_run(project):

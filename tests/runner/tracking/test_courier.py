@@ -17,7 +17,7 @@ from models.problems import ConfigError
 from runner.composition import compose_config
 from runner.results import SplitResult, StepsResult
 from runner.tracking import courier
-from runner.tracking.courier import start_run
+from runner.tracking.courier import start_run, start_sweep
 from runner.tracking.store import prepare_store, store_uri
 from runner.tracking.tracker import RunContext, TrackingError, closing
 
@@ -37,6 +37,17 @@ sys.stdout.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
+KILLED_SWEEP = """
+import os, signal, sys
+from tests.runner.tracking.test_courier import *
+config = configure(sys.argv[1])
+sweep = open_sweep(config, sys.argv[1])
+tracker = open_tracker(config, sys.argv[1])
+sys.stdout.write(f"{sweep.run_id} {tracker.run_id}")
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 
 def configure(folder):
     config = compose_config(
@@ -48,6 +59,11 @@ def configure(folder):
 
 def open_tracker(config, folder):
     return start_run(config, config.tracking, RunContext(["seed=0"], Path(folder)), SOURCE)
+
+
+def open_sweep(config, folder):
+    context = RunContext(["seed=0,1"], Path(folder))
+    return start_sweep(config, config.tracking, context, SOURCE, name="seed=0,1")
 
 
 @pytest.fixture
@@ -141,13 +157,52 @@ def test_a_run_whose_process_is_killed_is_closed_with_all_that_it_logged(client,
         [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert finished.returncode == -signal.SIGKILL
-    ends = time.monotonic() + 30
-    while (run := client.get_run(finished.stdout)).info.status == "RUNNING":
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    run = wait_for_end(client, finished.stdout)
     assert run.info.status == "KILLED"
     assert run.data.metrics == {"step/loss": 0.25}
     assert "ended without a word" in read_error(run)
+
+
+def wait_for_end(client, run_id):
+    ends = time.monotonic() + 30
+    while (run := client.get_run(run_id)).info.status == "RUNNING":
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    return run
+
+
+def test_a_sweep_whose_process_is_killed_is_closed_with_the_run_of_its_job(client, tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-c", KILLED_SWEEP, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    ids = finished.stdout.split()
+    assert len(ids) == 2
+    assert {wait_for_end(client, run_id).info.status for run_id in ids} == {"KILLED"}
+
+
+def test_runs_come_and_go_while_that_of_their_sweep_is_open(config, client, open_run, tmp_path):
+    with closing(open_sweep(config, tmp_path)) as sweep:
+        for _ in range(2):
+            with closing(open_run()) as tracker:
+                tracker.log_result(EPOCH)
+            assert client.get_run(tracker.run_id).info.status == "FINISHED"
+        assert client.get_run(sweep.run_id).info.status == "RUNNING"
+        assert len(courier._idle) == 1
+    assert client.get_run(sweep.run_id).info.status == "FINISHED"
+    assert not spools(tmp_path)
+
+
+def test_a_courier_that_was_killed_loses_its_sweep_and_no_further_job(
+    config, client, open_run, tmp_path
+):
+    sweep = open_sweep(config, tmp_path)
+    courier._idle[0]._process.kill()
+    courier._idle[0]._process.wait()
+    with closing(open_run()) as tracker:
+        tracker.log_result(EPOCH)
+    assert client.get_run(tracker.run_id).info.status == "FINISHED"
+    with pytest.raises(TrackingError, match="ended with status -9"), closing(sweep):
+        sweep.log_result(EPOCH)
 
 
 def rename_table(config, old, new):
