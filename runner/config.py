@@ -352,10 +352,15 @@ class ForwardConfig(ExamplesTaskConfig):
 
 @dataclass
 class InspectConfig(ExamplesTaskConfig):
-    """Say what the model is made of and what it costs; nothing is run.
+    """Say what the model is made of and costs, and what the data look like; nothing is run.
 
     ``examples`` is the batch size that operations and memory are counted at.
+
+    Attributes:
+        show: How many examples of the training split are logged, as pictures or in a table.
     """
+
+    show: int = MISSING
 
 
 @dataclass

@@ -12,9 +12,12 @@ from rich.table import Table
 
 from models.problems import Problem
 from models.shapes import format_shape
+from runner.data_tables import describe_sample, lay_out_balance, lay_out_tensors
 from runner.results import (
     OTHER_LAYER,
+    BalanceResult,
     BenchmarkResult,
+    ExamplesResult,
     FetchResult,
     InspectResult,
     LayerCost,
@@ -103,6 +106,12 @@ class Reporter:
                     self._bar.show_split(result)
                 if result.split == "test":
                     self._ends.append(f"test     {metrics}")
+            case BalanceResult():
+                for label in result.labels:
+                    self._show_table(lay_out_balance(result, label))
+            case ExamplesResult():
+                self._show_table(lay_out_tensors(result))
+                self._ends += describe_sample(result)
             case InspectResult():
                 self._show_costs(result)
             case BenchmarkResult():
@@ -154,13 +163,16 @@ class Reporter:
             log.info("plan %s", note)
 
     def _show_costs(self, result: InspectResult) -> None:
-        """Shows what each layer costs, everywhere: the table is what was asked for."""
+        """Shows what each layer costs."""
         for layer in result.layers:
             log.info("layer %s", " ".join(_cost_cells(layer)))
-        print_table(self._console, _cost_table(result))
-        if self._console.is_terminal:
-            self._console.print()
+        self._show_table(_cost_table(result))
         self._ends += _describe_totals(result)
+
+    def _show_table(self, table: Table) -> None:
+        """Shows a table that was asked for, everywhere."""
+        print_table(self._console, table)
+        self._console.print()
 
     def _close_bar(self) -> None:
         if self._bar:

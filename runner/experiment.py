@@ -15,6 +15,7 @@ from runner.config import (
     TrainConfig,
 )
 from runner.console import Reporter
+from runner.data.balance import measure_balance
 from runner.data.examples import Dataset, Examples
 from runner.data.provenance import describe_data
 from runner.data.sources import read_examples
@@ -27,6 +28,7 @@ from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
 from runner.results import (
     ClassifyResult,
+    DataResult,
     FaultResult,
     FetchResult,
     Metrics,
@@ -70,10 +72,7 @@ def run_experiment(
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))
         with clock.phase("data"):
-            examples = read_examples(config.data, config.model.inputs, config.seed)
-            dataset = split_examples(examples, config.data, config.seed)
-            described = describe_data(config.data, config.seed, examples, dataset)
-            del examples
+            dataset, described = _read_data(config)
             feeds = read_feeds(config.feeds)
         with clock.phase("build"):
             graph = build_graph(config, feeds)
@@ -84,6 +83,8 @@ def run_experiment(
             tracker = stack.enter_context(closing(_open_tracker(config, context)))
             tracker.log_tags({"devices": ", ".join(session.devices)})
             tracker.log_result(described)
+            if isinstance(config.task, TrainConfig):
+                tracker.log_result(measure_balance(described, dataset))
         reporter.show_layers(graph.layers)
         results = _timed(_run_task(config, graph, session, dataset), clock)
         try:
@@ -96,6 +97,13 @@ def run_experiment(
     return RunOutcome(tracker.run_id, metrics)
 
 
+def _read_data(config: ExperimentConfig) -> tuple[Dataset, DataResult]:
+    """Returns the splits, and what is logged of them."""
+    examples = read_examples(config.data, config.model.inputs, config.seed)
+    dataset = split_examples(examples, config.data, config.seed)
+    return dataset, describe_data(config.data, config.seed, examples, dataset)
+
+
 def _look_at_model(
     config: ExperimentConfig,
     task: InspectConfig | BenchmarkConfig,
@@ -103,11 +111,13 @@ def _look_at_model(
     reporter: Reporter,
     clock: PhaseClock,
 ) -> RunOutcome:
-    """Tells of a model what takes no data: what it is made of, or how fast it answers."""
+    """Tells of a model what takes no Session of its own: its parts, or how fast it answers."""
     results: list[Result] = []
     if isinstance(task, InspectConfig):
+        with clock.phase("data"):
+            dataset, described = _read_data(config)
         with clock.phase("build"):
-            results += inspect(config, task)
+            results += inspect(config, task, dataset, described)
     else:
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))

@@ -70,6 +70,85 @@ class DataResult:
 
 
 @dataclass(frozen=True)
+class LabelBalance:
+    """How often which values of a label are in which split.
+
+    Attributes:
+        label: The label's name.
+        classes: Its classes; empty where it is a number.
+        edges: (bars + 1,) between which of its values are counted; empty where it is a class.
+        counts: By split, (classes,) or (bars,) how many examples there are of each. Of a label with
+            several classes an example, each counts.
+    """
+
+    label: str
+    classes: tuple[str, ...]
+    edges: np.ndarray
+    counts: Arrays
+
+
+@dataclass(frozen=True)
+class BalanceResult:
+    """How the labels of a run are balanced.
+
+    Attributes:
+        examples: How many there are, by split.
+        labels: Those that can be counted.
+    """
+
+    examples: Mapping[str, int]
+    labels: tuple[LabelBalance, ...]
+
+
+@dataclass(frozen=True)
+class TensorSummary:
+    """A feature or a label, and its values in short.
+
+    Attributes:
+        name: Its name.
+        is_label: Whether it is a label.
+        shape: Of an example; None where an axis varies.
+        dtype: ``string``, or what NumPy calls it.
+        classes: Number of classes; None where it is no class.
+        least: The least finite value; NaN where there is none.
+        mean: The mean of the finite ones.
+        largest: The largest finite value.
+        not_finite: How many are infinite or not a number.
+    """
+
+    name: str
+    is_label: bool
+    shape: tuple[int | None, ...]
+    dtype: str
+    classes: int | None
+    least: float
+    mean: float
+    largest: float
+    not_finite: int
+
+
+@dataclass(frozen=True)
+class ExamplesResult:
+    """What the training split looks like.
+
+    Attributes:
+        tensors: Its features, then its labels.
+        sampled: How many of its rows the values in short are of.
+        total: How many there are.
+        rows: (shown,) integers, the row in its source of each example shown.
+        features: The features of those examples, (shown, ...) each.
+        labels: Their labels likewise.
+    """
+
+    tensors: tuple[TensorSummary, ...]
+    sampled: int
+    total: int
+    rows: np.ndarray
+    features: Arrays
+    labels: Arrays
+
+
+@dataclass(frozen=True)
 class Started:
     """A training run is about to take its first step.
 
@@ -598,6 +677,8 @@ class DrawingResult:
 
 Result = (
     DataResult
+    | BalanceResult
+    | ExamplesResult
     | Started
     | PlanResult
     | StepsResult

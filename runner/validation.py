@@ -148,8 +148,8 @@ def _has_test(data: DataConfig) -> bool:
 def _validate_feeds(config: ExperimentConfig) -> Iterator[Problem]:
     """Yields what keeps the data from feeding the model's inputs."""
     data = config.data
-    if isinstance(config.task, InspectConfig):
-        return  # no data is read
+    if isinstance(config.task, InspectConfig) and not isinstance(data, RandomDataConfig):
+        return  # what is read is shown, and fed to nothing
     draws = isinstance(data, RandomDataConfig) or isinstance(config.task, BenchmarkConfig)
     for name, tensor in config.model.inputs.items():
         path = f"model.inputs.{name}"
@@ -222,6 +222,8 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
     yield from _validate_schema("task", task, TaskConfig)
     if isinstance(task, ExamplesTaskConfig):
         yield from _at_least("task.examples", task.examples, 1)
+    if isinstance(task, InspectConfig):
+        yield from _at_least("task.show", task.show, 0)
     if isinstance(task, BenchmarkConfig):
         yield from _validate_benchmark(config, task)
     if isinstance(task, TrainConfig):

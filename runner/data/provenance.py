@@ -13,7 +13,7 @@ from runner.data.examples import Dataset, Examples, LazyColumn
 from runner.results import DataResult, SplitSummary
 
 # Labels of more values than these are not taken for classes.
-_MOST_CLASSES = 1000
+MOST_CLASSES = 1000
 _DIGEST_BYTES = 8
 
 
@@ -79,6 +79,12 @@ def _count_classes(examples: Examples) -> Iterator[tuple[str, Mapping[str, int]]
     """Yields how many examples there are of each value of the labels that are classes."""
     for name, array in examples.labels.items():
         if isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype.kind in "iub":
-            values, counts = np.unique(array, return_counts=True)
-            if len(values) <= _MOST_CLASSES:
-                yield name, dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))
+            counts = count_values(array)
+            if len(counts) <= MOST_CLASSES:
+                yield name, counts
+
+
+def count_values(array: np.ndarray) -> Mapping[str, int]:
+    """Returns how often each value is in a (rows,) array of integers or booleans."""
+    values, counts = np.unique(array, return_counts=True)
+    return dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))

@@ -19,11 +19,13 @@ from models.problems import ConfigError, Problem
 from runner.config import SqliteTrackingConfig
 from runner.results import (
     Arrays,
+    BalanceResult,
     BenchmarkResult,
     CheckpointResult,
     ClassifyResult,
     DataResult,
     DrawingResult,
+    ExamplesResult,
     FaultResult,
     FetchResult,
     InspectResult,
@@ -39,6 +41,7 @@ from runner.results import (
 )
 from runner.tracking.confusion import format_confusion, format_mistakes
 from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
+from runner.tracking.data import format_balance, format_examples, format_schema
 from runner.tracking.entries import (
     Entry,
     PhasesTimed,
@@ -50,7 +53,7 @@ from runner.tracking.entries import (
 from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
-from runner.tracking.pictures.plan import name_file, plan_pictures
+from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.runs import WEIGHTS
 from runner.tracking.store import store_lock, store_uri
 from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
@@ -73,7 +76,12 @@ for name in ("mlflow", "alembic"):
 # The UI shows an experiment of no kind as one of language models, without its training runs.
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
-_PICTURES: dict[type, str] = {TraceResult: "trace", BenchmarkResult: "benchmark"}
+_PICTURES: dict[type, str] = {
+    TraceResult: "trace",
+    BenchmarkResult: "benchmark",
+    BalanceResult: "data",
+    ExamplesResult: "data",
+}
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
 _FLUSH_SECONDS = 2.0
@@ -164,6 +172,13 @@ class MlflowRun:
         match result:
             case DataResult():
                 self._log_data(result)
+            case BalanceResult():
+                self._log_text("data/balance.csv", format_balance(result))
+                self._log_pictures(result)
+            case ExamplesResult():
+                self._log_text("data/schema.csv", format_schema(result))
+                self._log_text("data/examples.csv", format_examples(result))
+                self._log_pictures(result)
             case PlanResult():
                 self._log_plan(result)
             case StepsResult():
@@ -323,9 +338,7 @@ class MlflowRun:
         peaks = {f"{path}/{name}_peak_bytes": peak for name, peak in result.peak_bytes.items()}
         self._add_metrics({**peaks, f"{path}/milliseconds": result.microseconds / 1000}, 0)
 
-    def _log_pictures(
-        self, result: FetchResult | ClassifyResult | TraceResult | BenchmarkResult
-    ) -> None:
+    def _log_pictures(self, result: Drawable) -> None:
         planned = list(plan_pictures(result))
         pictures = planned[: self._pictures]
         left_out = len(planned) - len(pictures)

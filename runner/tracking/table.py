@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,22 @@ def format_table(result: FetchResult) -> str:
     and largest. A fetch with one value a class has its largest's index in front, as the class
     predicted.
     """
-    columns: dict[str, np.ndarray] = {"row": result.rows}
-    for name, labels in result.labels.items():
-        columns |= dict(_columns(name, labels))
+    columns = [("row", result.rows), *result.labels.items()]
     for name, values in result.by_example.items():
         if result.classes is not None and values.shape[1:] == (result.classes,):
-            columns[f"{name}.argmax"] = values.argmax(axis=-1)
+            columns.append((f"{name}.argmax", values.argmax(axis=-1)))
+        columns.append((name, values))
+    return format_columns(columns)
+
+
+def format_columns(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
+    """Returns a CSV table: a row an example, whose values are in (examples, ...) `arrays`.
+
+    An array of up to 16 values an example has a column a value; of a longer one come least, mean
+    and largest.
+    """
+    columns: dict[str, np.ndarray] = {}
+    for name, values in arrays:
         columns |= dict(_columns(name, values))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -107,6 +107,7 @@ def test_the_main_job_trains_to_its_accuracy_and_logs_all_of_it(project):
         shown_accuracy = (arrays["outputs"].argmax(axis=1) == arrays["label.digit"]).mean()
     assert shown_accuracy >= 0.9
     assert len(artifact(run, "fetches/test.csv").read_text().splitlines()) == 65
+    assert artifact(run, "data/balance.png").exists()
     assert "conv1" in artifact(run, "config/config.yaml").read_text()
     trace = json.loads(artifact(run, "trace/train_step_3.json").read_text())
     assert any(event["ph"] == "X" for event in trace["traceEvents"])
@@ -155,7 +156,7 @@ def test_forward_feeds_fetches_and_logs(project):
     assert artifact(run, "trace/forward.json").exists()
 
 
-def test_inspect_tells_what_a_model_costs_and_runs_nothing(project):
+def test_inspect_tells_what_a_model_costs_shows_the_data_and_runs_nothing(project):
     finished = project.run("model=cnn", "task=inspect", "task.examples=7")
     assert (finished.returncode, finished.stderr) == (0, "")
     (run,) = project.runs()
@@ -167,7 +168,11 @@ def test_inspect_tells_what_a_model_costs_and_runs_nothing(project):
     assert costs["inspect/activation_bytes"] == 7 * 27688
     assert {name.partition("/")[0] for name in costs} == {"inspect"}
     phases = {name for name in run.data.metrics if "time/" in name}
-    assert not phases & {"time/data_seconds", "time/session_seconds", "time/train_seconds"}
+    assert not phases & {"time/session_seconds", "time/train_seconds"}
+    assert len(run.inputs.dataset_inputs) == 3
+    assert artifact(run, "data/examples.png").exists()
+    assert artifact(run, "data/balance.png").exists()
+    assert len(artifact(run, "data/examples.csv").read_text().splitlines()) == 17
     rows = artifact(run, "inspect/layers.csv").read_text().splitlines()
     assert [row.partition(",")[0] for row in rows[1:3]] == ["conv1", "norm1"]
     assert json.loads(artifact(run, "inspect/layers.json").read_text())["batch_size"] == 7
@@ -176,7 +181,9 @@ def test_inspect_tells_what_a_model_costs_and_runs_nothing(project):
     assert {"image", "conv1", "norm1", "logits"} <= shown
     assert not artifact(run, "fetches").exists()
     lines = [line.split() for line in finished.stdout.splitlines()]
-    assert lines[0][:2] == ["layer", "type"]
+    assert ["image", "feature", "(8,", "8,", "1)", "float32", "0", "0.3052", "1"] in lines
+    assert ["digit", "train", "validation", "test"] in lines
+    assert ["layer", "type"] in [line[:2] for line in lines]
     assert ["flops", "4.53", "M", "a", "batch", "of", "7,"] in [line[:7] for line in lines]
 
 

@@ -9,7 +9,18 @@ from rich.console import Console
 
 from models.problems import Problem
 from runner.console import Reporter, format_bytes, format_count
-from runner.results import FetchResult, LayerSummary, PlanResult, SplitResult, Started, StepsResult
+from runner.results import (
+    BalanceResult,
+    ExamplesResult,
+    FetchResult,
+    LabelBalance,
+    LayerSummary,
+    PlanResult,
+    SplitResult,
+    Started,
+    StepsResult,
+    TensorSummary,
+)
 from tests.inspected import INSPECTED
 
 LAYERS = (
@@ -140,6 +151,72 @@ def test_the_costs_are_shown_everywhere_and_a_lower_bound_is_marked(is_terminal)
         "unknown  2 ResizeBicubic: + marks sums without them\n"
         "time     build 1.0 s\n"
     )
+
+
+BALANCE = BalanceResult(
+    {"train": 1258, "test": 359},
+    (
+        LabelBalance(
+            "digit",
+            ("odd", "even"),
+            np.empty(0),
+            {"train": np.array([1000, 258]), "test": np.array([300, 59])},
+        ),
+        LabelBalance(
+            "size", (), np.array([0.0, 1.0]), {"train": np.array([1258]), "test": np.array([359])}
+        ),
+    ),
+)
+EXAMPLES = ExamplesResult(
+    (
+        TensorSummary("image", False, (8, None, 1), "float32", None, 0.0, 0.30517, 1.0, 3),
+        TensorSummary("text", False, (), "string", None, np.nan, np.nan, np.nan, 0),
+        TensorSummary("digit", True, (), "int64", 2, 0.0, 0.5, 1.0, 0),
+    ),
+    sampled=1000,
+    total=1258,
+    rows=np.arange(0),
+    features={},
+    labels={},
+)
+DATA = """\
+data   is                shape      dtype    min    mean  max
+image  feature           (8, ?, 1)  float32    0  0.3052    1
+text   feature           ()         string
+digit  label, 2 classes  ()         int64
+
+digit     train  test
+odd       1,000   300
+even        258    59
+examples  1,258   359
+
+size      train  test
+examples  1,258   359
+
+sampled  min, mean and max are of 1,000 of 1,258 train rows
+data     image: 3 values are not finite
+time     data 1.0 s
+"""
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_data_that_were_asked_for_are_shown_everywhere(is_terminal):
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=is_terminal, width=120, color_system=None)
+    reporter = Reporter(["ui"], console)
+    reporter.show_result(EXAMPLES)
+    reporter.show_result(BALANCE)
+    reporter.show_end(None, {"data": 1.0})
+    assert [line.rstrip() for line in text.getvalue().splitlines()] == DATA.splitlines()
+
+
+def test_of_many_classes_the_rarest_and_the_most_frequent_are_shown():
+    counts = np.random.default_rng(0).permutation(100) + 1
+    label = LabelBalance("breed", tuple(f"c{n}" for n in counts), np.empty(0), {"train": counts})
+    text = io.StringIO()
+    Reporter(["ui"], Console(file=text)).show_result(BalanceResult({"train": 5050}, (label,)))
+    shown = [int(line.split()[1]) for line in text.getvalue().splitlines()[1:21]]
+    assert shown == [*range(1, 11), *range(91, 101)]
 
 
 def test_a_narrow_terminal_shows_the_whole_of_each_name_and_number():

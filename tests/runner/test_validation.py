@@ -192,6 +192,15 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "task.examples: expected a number of 1 or more; received 0 (int).",
         ),
         (
+            ["task=inspect", "task.show=-1"],
+            "task.show: expected a number of 0 or more; received -1 (int).",
+        ),
+        (
+            ["task=inspect", "data=random", f"{IMAGE}.shape=[null,8,1]"],
+            "model.inputs.image.shape: expected whole numbers, since data=random draws arrays of "
+            "this shape; received [None, 8, 1] (list).",
+        ),
+        (
             ["task=inspect", f"{IMAGE}.batch_size=7"],
             "task.examples: expected 7, as model.inputs.image.batch_size is; received 32 (int).",
         ),

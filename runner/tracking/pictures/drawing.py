@@ -2,21 +2,28 @@
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import matplotlib as mpl
-import numpy as np
 
-from runner.results import BenchmarkResult, ClassifyResult, FetchResult, TraceResult
+from runner.results import (
+    BalanceResult,
+    BenchmarkResult,
+    ClassifyResult,
+    ExamplesResult,
+    TraceResult,
+)
+from runner.tracking.pictures.balance import draw_balance
 from runner.tracking.pictures.confusion import draw_confusion
+from runner.tracking.pictures.examples import draw_examples
 from runner.tracking.pictures.histogram import draw_histogram
 from runner.tracking.pictures.images import draw_images
 from runner.tracking.pictures.kinds import as_numbers, find_images
 from runner.tracking.pictures.latencies import draw_latencies
 from runner.tracking.pictures.maps import draw_maps
 from runner.tracking.pictures.mistakes import draw_mistakes
-from runner.tracking.pictures.plan import Picture
-from runner.tracking.pictures.tiles import MOST_EXAMPLES, Caption
+from runner.tracking.pictures.plan import Drawable, Picture
+from runner.tracking.pictures.tiles import MOST_EXAMPLES, caption_examples
 from runner.tracking.pictures.times import draw_times
 
 log = logging.getLogger(__name__)
@@ -35,7 +42,7 @@ _UNDRAWABLE = (
 
 
 def draw_pictures(
-    result: FetchResult | ClassifyResult | TraceResult | BenchmarkResult,
+    result: Drawable,
     pictures: Iterable[Picture],
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the name and the content of the PNG file of each picture that can be drawn.
@@ -59,9 +66,11 @@ def draw_pictures(
                     yield picture.file, content
 
 
-def _draw(
-    result: FetchResult | ClassifyResult | TraceResult | BenchmarkResult, picture: Picture
-) -> bytes:
+def _draw(result: Drawable, picture: Picture) -> bytes:
+    if isinstance(result, BalanceResult):
+        return draw_balance(result)
+    if isinstance(result, ExamplesResult):
+        return draw_examples(result, picture.name)
     if isinstance(result, BenchmarkResult):
         return draw_latencies(result)
     if isinstance(result, TraceResult):
@@ -73,8 +82,9 @@ def _draw(
         raise TypeError("expected an array of numbers")
     if picture.kind == "histogram":
         return draw_histogram(picture.name, values)
+    captions = caption_examples(result.rows[:MOST_EXAMPLES], result.labels)
     draw = draw_images if picture.kind == "images" else draw_maps
-    return draw(picture.name, values, _captions(result), result.split)
+    return draw(picture.name, values, captions, result.split)
 
 
 def _draw_classes(result: ClassifyResult, picture: Picture) -> bytes:
@@ -82,18 +92,3 @@ def _draw_classes(result: ClassifyResult, picture: Picture) -> bytes:
     if picture.kind == "confusion" or images is None:
         return draw_confusion(result)
     return draw_mistakes(result, images)
-
-
-def _captions(result: FetchResult) -> Sequence[Caption]:
-    """Returns the row and the labels of each example that can be shown."""
-    return [
-        Caption(first=f"row {row}", second=list(_labels(result, index)))
-        for index, row in enumerate(result.rows[:MOST_EXAMPLES])
-    ]
-
-
-def _labels(result: FetchResult, index: int) -> Iterator[str]:
-    for name, labels in result.labels.items():
-        if labels.ndim == 1:
-            label = labels[index]
-            yield f"{name} {label:.3g}" if isinstance(label, np.floating) else f"{name} {label}"

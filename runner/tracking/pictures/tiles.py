@@ -1,10 +1,11 @@
 """Lays small pictures of examples out in a grid, each with two lines of caption."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from runner.results import Arrays
 from runner.tracking.pictures.scales import Scale
 from runner.tracking.pictures.sheet import ALARM, FAINT, LINE_HEIGHT, Sheet, enlarge, fit_width
 
@@ -30,6 +31,23 @@ class Caption:
     first: str
     second: Sequence[str]
     is_wrong: bool = False
+
+
+def caption_examples(rows: np.ndarray, labels: Arrays) -> list[Caption]:
+    """Returns the row and the labels of each example.
+
+    Args:
+        rows: (examples,) integers, each one's row in its source.
+        labels: (examples, ...) arrays by name, as many or more.
+    """
+    return [Caption(f"row {row}", list(_labels(labels, index))) for index, row in enumerate(rows)]
+
+
+def _labels(labels: Arrays, index: int) -> Iterator[str]:
+    for name, values in labels.items():
+        if values.ndim == 1:
+            value = values[index]
+            yield f"{name} {value:.3g}" if isinstance(value, np.floating) else f"{name} {value}"
 
 
 def draw_tiles(

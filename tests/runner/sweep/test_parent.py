@@ -59,11 +59,11 @@ def run_sweep(config, tmp_path):
                             [f"seed={number}"],
                             lambda: job(sweep, number, ending),  # noqa: B023
                         )
-                    except Exception as error:
+                    except ValueError as error:
                         failed = failed or error
                 if failed is not None:
                     raise failed
-        except BaseException as error:
+        except (ValueError, KeyboardInterrupt) as error:
             raised = error
         return ids, raised
 

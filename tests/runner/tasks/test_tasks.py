@@ -5,8 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from runner.data.provenance import describe_data
+from runner.data.sources import read_examples
+from runner.data.splits import split_examples
 from runner.results import (
+    BalanceResult,
     DrawingResult,
+    ExamplesResult,
     FetchResult,
     InspectResult,
     SplitResult,
@@ -133,9 +138,18 @@ def test_forward_feeds_as_many_examples_as_asked_for_in_one_call(run):
     np.testing.assert_array_equal(fetched.rows, dataset.test.rows[:5])
 
 
-def test_inspect_tells_what_each_layer_costs_and_draws_the_graph(compose):
-    config = compose("task=inspect", "model=mlp", "task.examples=5")
-    costs, drawing = inspect(config, config.task)
+def test_inspect_shows_the_data_tells_what_each_layer_costs_and_draws_the_graph(compose):
+    config = compose("task=inspect", "model=mlp", "task.examples=5", "task.show=3")
+    examples = read_examples(config.data, config.model.inputs, config.seed)
+    dataset = split_examples(examples, config.data, config.seed)
+    described = describe_data(config.data, config.seed, examples, dataset)
+    told = list(inspect(config, config.task, dataset, described))
+    data, shown, balance, costs, drawing = told
+    assert data is described
+    assert isinstance(shown, ExamplesResult)
+    assert shown.features["image"].shape == (3, 8, 8, 1)
+    assert isinstance(balance, BalanceResult)
+    assert [label.label for label in balance.labels] == ["digit", "parity"]
     assert isinstance(costs, InspectResult)
     assert costs.batch_size == 5
     assert [layer.name for layer in costs.layers] == list(config.model.layers)

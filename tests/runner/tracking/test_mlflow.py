@@ -23,18 +23,21 @@ from runner.results import (
     DataResult,
     DrawingResult,
     FetchResult,
+    JobResult,
     OperationTime,
     SplitResult,
     SplitSummary,
     StepsResult,
     TraceResult,
 )
+from runner.sweep.summary import summarize_jobs
 from runner.tracking.courier import describe_start, name_run
 from runner.tracking.entries import ResultLogged, RunEnded
 from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
 from runner.tracking.spool import SpoolReader, SpoolWriter
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext, Status
+from tests.datalook import BALANCE, EXAMPLES
 from tests.inspected import INSPECTED
 
 SOURCE = Path(__file__).parent
@@ -505,6 +508,75 @@ def test_what_a_model_costs_is_logged_as_a_table_as_json_and_as_metrics(store, c
     assert layer["sources"] == ["image"]
     assert layer["output_shapes"] == [[None, 8, None, 32]]
     assert layer["unknown_operations"] == {"ResizeBicubic": 2}
+
+
+def test_the_balance_of_the_data_is_logged_as_a_table_and_drawn(store, context):
+    _, run = run_with(store, context, BALANCE)
+    assert read_artifact(run, "data/balance.csv").decode().splitlines() == [
+        "label,class,from,to,train,test",
+        "digit,0,,,3,1",
+        "digit,1,,,1,1",
+        "size,,0,0.5,4,0",
+        "size,,0.5,1,0,2",
+    ]
+    assert Image.open(io.BytesIO(read_artifact(run, "data/balance.png"))).size[0] > 600
+
+
+def test_examples_of_the_data_are_logged_as_tables_and_drawn(store, context):
+    _, run = run_with(store, context, EXAMPLES)
+    assert read_artifact(run, "data/schema.csv").decode().splitlines() == [
+        "name,is,shape,dtype,classes,min,mean,max,not_finite,rows",
+        "image,feature,2x2x1,float32,,0,0.25,1,0,3",
+        "digit,label,,int64,2,0,0.5,1,0,3",
+    ]
+    assert read_artifact(run, "data/examples.csv").decode().splitlines() == [
+        "row,digit,numbers[0],numbers[1],text",
+        "0,0,0.5,1,short",
+        f"5,1,2,3,{('long ' * 40)[:80]}",
+    ]
+    assert Image.open(io.BytesIO(read_artifact(run, "data/examples.png"))).size[0] > 600
+
+
+def test_a_sweep_is_logged_as_tables_and_its_only_groups_spread_as_metrics(store, context):
+    jobs = [
+        JobResult(seed, {"seed": str(seed)}, "FINISHED", {"test/loss": float(seed)}, "1a")
+        for seed in range(2)
+    ]
+    _, run = run_with(store, context, summarize_jobs(jobs))
+    low, high = 0.5 - 12.7062047 * 0.5, 0.5 + 12.7062047 * 0.5
+    assert run.data.metrics == pytest.approx(
+        {
+            "jobs/finished": 2,
+            "jobs/failed": 0,
+            "jobs/killed": 0,
+            "test/loss_jobs": 2,
+            "test/loss_mean": 0.5,
+            "test/loss_std": 0.5**0.5,
+            "test/loss_ci95_low": low,
+            "test/loss_ci95_high": high,
+        }
+    )
+    assert read_artifact(run, "sweep/jobs.csv").decode().splitlines() == [
+        "job,seed,status,test/loss,run_id,error",
+        "0,0,FINISHED,0.0,1a,",
+        "1,1,FINISHED,1.0,1a,",
+    ]
+    header, row = read_artifact(run, "sweep/groups.csv").decode().splitlines()
+    parts = [f"test/loss_{part}" for part in ("jobs", "mean", "std", "ci95_low", "ci95_high")]
+    assert header == ",".join(["jobs", *parts])
+    assert [float(cell) for cell in row.split(",")] == pytest.approx(
+        [2, 2, 0.5, 0.5**0.5, low, high]
+    )
+
+
+def test_of_one_repetition_the_mean_alone_is_a_metric(store, context):
+    jobs = [
+        JobResult(0, {"seed": "0"}, "FINISHED", {"test/loss": 1.0}, "1a"),
+        JobResult(1, {"seed": "1"}, "FAILED", {}, None, "ValueError: no"),
+    ]
+    _, run = run_with(store, context, summarize_jobs(jobs))
+    told = {name: value for name, value in run.data.metrics.items() if "test/" in name}
+    assert told == {"test/loss_jobs": 1, "test/loss_mean": 1.0}
 
 
 def test_a_drawing_is_logged_as_it_is(store, context):

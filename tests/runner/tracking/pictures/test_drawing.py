@@ -2,19 +2,22 @@
 
 import io
 import logging
+from dataclasses import replace
+from itertools import pairwise
 
 import ml_dtypes
 import numpy as np
 import pytest
 from PIL import Image
 
-from runner.results import ClassifyResult, FetchResult
+from runner.results import BalanceResult, ClassifyResult, FetchResult, LabelBalance
 from runner.tracking.pictures import drawing
 from runner.tracking.pictures.histogram import count_values, summarize
 from runner.tracking.pictures.plan import Picture, plan_pictures
 from runner.tracking.pictures.scales import NOT_FINITE, Scale, scale_images, scale_maps
 from runner.tracking.pictures.sheet import Sheet, enlarge, fit_width
 from runner.tracking.pictures.tiles import shrink
+from tests.datalook import BALANCE, EXAMPLES
 
 
 def fetched(name, value, examples, labels=None):
@@ -245,6 +248,54 @@ def test_mistakes_are_pictures_where_a_feature_is_one():
 def test_strange_values_are_drawn(value, caplog):
     labels = {"$x_0$": np.array(["\N{SNOWMAN}" * 40] * 3), "y": np.array([0.5, np.nan, 1])}
     assert draw("a $name$ of _ 猫 " * 9, value, 3, labels=labels)
+    assert caplog.messages == []
+
+
+def draw_all(result):
+    drawn = drawing.draw_pictures(result, plan_pictures(result))
+    return [decode(content) for _, content in drawn]
+
+
+TRAIN, TEST = (43, 108, 176), (85, 168, 104)
+
+
+def heights(pixels, colour):
+    """Returns the heights of the bars of a colour, from the left."""
+    columns = (pixels == colour).all(axis=-1).sum(axis=0)
+    starts = np.flatnonzero(np.diff(columns, prepend=0, append=0))
+    runs = [columns[start:end] for start, end in pairwise(starts)]
+    return [int(run[0]) for run in runs if len(run) > 10 and run[0] > 10]
+
+
+def test_bars_are_as_high_as_the_share_of_a_class():
+    (pixels,) = draw_all(replace(BALANCE, labels=BALANCE.labels[:1]))
+    below = pixels[110:]  # the key to the colours
+    most, least = heights(below, TRAIN)
+    assert most / least == pytest.approx(3, rel=0.05)
+    one, other = heights(below, TEST)
+    assert one == other
+    assert one / least == pytest.approx(2, rel=0.05)
+
+
+def test_examples_are_drawn_as_the_grey_of_their_values():
+    (pixels,) = draw_all(EXAMPLES)
+    for grey in (51, 153):
+        assert count_colour(pixels, (grey,) * 3) >= 2 * 60 * 60
+
+
+@pytest.mark.parametrize("classes", [1, 12, 30, 41, 1000])
+def test_labels_of_any_number_of_classes_are_drawn(classes, caplog):
+    counts = np.arange(classes)
+    names = tuple(f"$a_{index}$ {'long ' * 9}" for index in range(classes))
+    label = LabelBalance("$x_0$", names, np.empty(0), {"train": counts, "test": counts * 0})
+    (pixels,) = draw_all(BalanceResult({"train": int(counts.sum()), "test": 0}, (label,) * 9))
+    assert max(pixels.shape) < 3500
+    assert caplog.messages == []
+
+
+def test_the_labels_of_numbers_that_are_all_alike_are_drawn(caplog):
+    label = LabelBalance("y", (), np.array([-0.5, 0.5]), {"test": np.array([3])})
+    assert draw_all(BalanceResult({"test": 3}, (label,)))
     assert caplog.messages == []
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import ml_dtypes
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from runner.results import FetchResult
 from runner.tracking.pictures.kinds import choose_kinds, find_images
 from runner.tracking.pictures.plan import name_file, plan_pictures
+from tests.datalook import BALANCE, EXAMPLES
 
-EXAMPLES = 6
+COUNT = 6
 
 
 def floats(*shape):
@@ -61,7 +63,7 @@ def of_dtype(dtype, *shape):
     ],
 )
 def test_a_values_pictures_are_those_of_its_shape_and_dtype(value, kinds):
-    assert list(choose_kinds(value, EXAMPLES)) == kinds
+    assert list(choose_kinds(value, COUNT)) == kinds
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,22 @@ def test_pictures_are_named_for_the_fetch():
     )
     files = [picture.file for picture in plan_pictures(result)]
     assert files == ["hidden.0.maps.png", "hidden.0.histogram.png", "kernel.histogram.png"]
+
+
+def test_the_pictures_of_the_data_are_of_what_there_is():
+    def plan(result):
+        return [picture.file for picture in plan_pictures(result)]
+
+    assert plan(BALANCE) == ["balance.png"]
+    assert plan(replace(BALANCE, labels=())) == []
+    assert plan(EXAMPLES) == ["examples.png"]
+    image = EXAMPLES.features["image"]
+    assert plan(replace(EXAMPLES, features={"left": image, "right:1": image})) == [
+        "examples.left.png",
+        f"examples.{name_file('right:1')}.png",
+    ]
+    assert plan(replace(EXAMPLES, features={"x": np.zeros((2, 3))})) == []
+    assert plan(replace(EXAMPLES, features={"image": image[:0]})) == []
 
 
 def test_a_name_that_is_not_fit_for_a_file_keeps_apart_from_others():
