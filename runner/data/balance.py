@@ -13,13 +13,17 @@ _CLASS_AXES = 2
 
 
 def measure_balance(described: DataResult, dataset: Dataset) -> BalanceResult:
-    """Returns the balance of each label that is a class, several classes, or a number.
+    """Returns the balance of each label in memory that is a class, several classes, or a number.
 
     Args:
         described: The same data, in which the examples of each class are counted.
         dataset: The splits.
     """
-    labels = {name: split.labels for name, split in vars(dataset).items() if len(split)}
+    labels = {
+        name: {label: one for label, one in split.labels.items() if isinstance(one, np.ndarray)}
+        for name, split in vars(dataset).items()
+        if len(split)
+    }
     return BalanceResult(
         examples={name: split.examples for name, split in described.splits.items()},
         labels=tuple(_measure(described, labels)),
@@ -33,15 +37,14 @@ def _measure(
     for label, column in next(iter(labels.values()), {}).items():
         if all(label in balance for balance in counted.values()):
             yield _take_counts(label, {name: each[label] for name, each in counted.items()})
-        elif len(column.shape) <= _CLASS_AXES:
-            balance = _count(label, {name: _read(each[label]) for name, each in labels.items()})
+        elif column.ndim <= _CLASS_AXES:
+            balance = _count(label, {name: _flatten(each[label]) for name, each in labels.items()})
             if balance is not None:
                 yield balance
 
 
-def _read(column: np.ndarray) -> np.ndarray:
-    """Returns the values of a label; of one in an axis of its own, without that axis."""
-    array = np.asarray(column)
+def _flatten(array: np.ndarray) -> np.ndarray:
+    """Returns `array`; of one value an example, without an axis of its own."""
     return array.reshape(len(array)) if array.shape[1:] == (1,) else array
 
 

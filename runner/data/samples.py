@@ -1,5 +1,6 @@
 """Looks at some examples of a split, and at their values in short."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,10 @@ _MOST_ROWS = 8192
 _MOST_BYTES = 64 << 20
 # Rows beside one another are read at once, and rows far apart are unlike one another.
 _BLOCKS = 16
+# A file may have to be read in large parts, each for the sake of a block.
+_LAZY_BLOCKS = 4
+# What an axis is taken to be long that varies.
+_VARYING = 256
 
 
 def sample_examples(
@@ -23,36 +28,43 @@ def sample_examples(
         examples: A split; columns are only read in the rows that are looked at.
         balances: The labels that are counted.
         show: How many examples to return.
+
+    Raises:
+        ConfigError: If a row cannot be read.
     """
-    indices = choose_rows(examples.rows, _count_rows(examples, show))
+    blocks = _LAZY_BLOCKS if examples.lazy else _BLOCKS
+    indices = choose_rows(examples.rows, _count_rows(examples, show), blocks)
+    batch = examples.take(indices)
     shown = _spread(len(indices), show)
-    features = {name: _read(array, indices) for name, array in examples.features.items()}
-    labels = {name: _read(array, indices) for name, array in examples.labels.items()}
     classes = {one.label: len(one.classes) for one in balances if one.classes}
     return ExamplesResult(
         tensors=(
-            *(_summarize(name, array) for name, array in features.items()),
-            *(_summarize(name, array, classes, is_label=True) for name, array in labels.items()),
+            *(_summarize(name, array) for name, array in batch.features.items()),
+            *(
+                _summarize(name, array, classes, is_label=True)
+                for name, array in batch.labels.items()
+            ),
         ),
         sampled=len(indices),
         total=len(examples),
-        rows=examples.rows[indices[shown]],
-        features={name: array[shown] for name, array in features.items()},
-        labels={name: array[shown] for name, array in labels.items()},
+        rows=batch.rows[shown],
+        features={name: array[shown] for name, array in batch.features.items()},
+        labels={name: array[shown] for name, array in batch.labels.items()},
     )
 
 
-def choose_rows(rows: np.ndarray, count: int) -> np.ndarray:
+def choose_rows(rows: np.ndarray, count: int, blocks: int) -> np.ndarray:
     """Returns the places of about `count` of `rows` in the order of the source, in a few blocks.
 
     Args:
         rows: (rows,) integers, each example's row in its source.
         count: How many to choose; all are where there are no more.
+        blocks: In how many blocks of rows beside one another, at the most.
     """
     order = np.argsort(rows, kind="stable")
     if len(order) <= count:
         return order
-    blocks = min(_BLOCKS, count)
+    blocks = min(blocks, count)
     starts = np.linspace(0, len(order) - count // blocks, blocks).astype(int)
     places = (starts[:, np.newaxis] + np.arange(count // blocks)).ravel()
     # Blocks of nearly all rows overlap.
@@ -62,18 +74,16 @@ def choose_rows(rows: np.ndarray, count: int) -> np.ndarray:
 
 def _count_rows(examples: Examples, show: int) -> int:
     """Returns how many rows are looked at, by what they take in memory."""
-    arrays = [*examples.features.values(), *examples.labels.values()]
-    row_bytes = sum(int(np.prod(array.shape[1:])) * array.dtype.itemsize for array in arrays)
-    return max(min(_MOST_ROWS, _MOST_BYTES // max(row_bytes, 1)), show, 1)
+    row_bytes = 1
+    for column in (*examples.features.values(), *examples.labels.values()):
+        sizes = (_VARYING if axis is None else axis for axis in column.shape[1:])
+        row_bytes += math.prod(sizes) * column.dtype.itemsize
+    return max(min(_MOST_ROWS, _MOST_BYTES // row_bytes), show, 1)
 
 
 def _spread(count: int, show: int) -> np.ndarray:
     """Returns `show` of `count` places, evenly spread; all where there are no more."""
     return np.linspace(0, count - 1, min(show, count)).astype(int)
-
-
-def _read(column: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    return np.asarray(column[indices])
 
 
 def _summarize(

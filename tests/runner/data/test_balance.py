@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import runner.data.balance as balance_module
+from runner.data import provenance
 from runner.data.balance import measure_balance
 from runner.data.examples import Dataset, Examples
 from runner.data.provenance import describe_data
@@ -58,9 +60,12 @@ def test_numbers_that_are_not_finite_or_all_the_same_are_counted(compose):
     assert balance.counts["test"].sum() == 0
 
 
-def test_many_integers_are_numbers(compose):
-    (balance,) = measure(compose, np.where(np.arange(100) < 90, 0.5, 1e9)).labels
+def test_integers_of_more_values_than_classes_have_are_numbers(compose, monkeypatch):
+    for module in (balance_module, provenance):
+        monkeypatch.setattr(module, "MOST_CLASSES", 5)
+    (balance,) = measure(compose, CLASSES).labels
     assert balance.classes == ()
+    assert balance.counts["test"].sum() == 30
 
 
 @pytest.mark.parametrize(

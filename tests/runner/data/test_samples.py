@@ -1,12 +1,10 @@
 """The examples that are looked at, and their values in short."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 
 from runner.data import samples
-from runner.data.examples import Examples
+from runner.data.examples import Examples, LazyColumn
 from runner.data.samples import choose_rows, sample_examples
 from runner.results import LabelBalance
 
@@ -16,27 +14,20 @@ TEXTS = np.array([f"text {row}" for row in range(1000)], object)
 BALANCE = LabelBalance("y", ("0", "1"), np.empty(0), {})
 
 
-@dataclass
-class Column:
-    """A column that notes what is read of it."""
+class NotingReader:
+    """A reader that notes what is read of it."""
 
-    values: np.ndarray
-    read: list = field(default_factory=list)
+    blocks = lengths = by_tensors = None
 
-    @property
-    def shape(self):
-        return self.values.shape
+    def __init__(self):
+        self.read_rows = []
 
-    @property
-    def dtype(self):
-        return self.values.dtype
+    def read(self, rows, names):
+        self.read_rows.append(rows)
+        return dict.fromkeys(names, VALUES[rows])
 
-    def __len__(self):
-        return len(self.values)
-
-    def __getitem__(self, indices):
-        self.read.append(indices)
-        return self.values[indices]
+    def digest(self):
+        return ""
 
 
 def test_of_a_small_split_all_values_count():
@@ -65,20 +56,38 @@ def test_no_more_are_shown_than_there_are_or_asked_for(show, shown):
     assert len(result.rows) == len(result.features["x"]) == shown
 
 
-def test_of_a_large_split_a_few_blocks_are_read_once(monkeypatch):
-    monkeypatch.setattr(samples, "_MOST_BYTES", 64 * VALUES[0].nbytes)
-    column = Column(VALUES)
+def find_runs(rows):
+    return [len(run) for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)]
+
+
+def test_of_a_large_split_a_few_blocks_are_looked_at(monkeypatch):
+    monkeypatch.setattr(samples, "_MOST_ROWS", 64)
+    result = sample_examples(Examples({"row": ROWS}, {}, ROWS), (), 64)
+    assert (result.sampled, result.total) == (64, 1000)
+    assert find_runs(result.features["row"]) == [4] * 16
+
+
+def test_what_is_lazy_is_read_once_in_large_blocks(monkeypatch):
+    monkeypatch.setattr(samples, "_MOST_BYTES", 64 * (VALUES[0].nbytes + 1))
+    reader = NotingReader()
+    column = LazyColumn(reader, "x", ROWS, (3,), np.dtype(np.float32))
     result = sample_examples(Examples({"x": column}, {}, ROWS), (), 4)
-    (read,) = column.read
-    assert (result.sampled, result.total, len(read)) == (64, 1000, 64)
-    runs = np.split(ROWS[read], np.flatnonzero(np.diff(ROWS[read]) != 1) + 1)
-    assert [len(run) for run in runs] == [4] * 16
-    assert result.tensors[0].mean == pytest.approx(VALUES[read].mean(dtype=float))
+    (rows,) = reader.read_rows
+    assert (result.sampled, find_runs(rows)) == (64, [16] * 4)
+    assert result.tensors[0].mean == pytest.approx(VALUES[rows].mean(dtype=float))
+
+
+@pytest.mark.parametrize(("axis", "rows"), [(None, 16), (64, 64)])
+def test_a_length_that_varies_is_taken_to_be_long(monkeypatch, axis, rows):
+    monkeypatch.setattr(samples, "_MOST_BYTES", 16 * (256 * 4 + 1))
+    column = LazyColumn(NotingReader(), "x", ROWS, (axis,), np.dtype(np.float32))
+    result = sample_examples(Examples({"x": column}, {}, ROWS), (), 1)
+    assert result.sampled == pytest.approx(rows, abs=4)
 
 
 @pytest.mark.parametrize("count", [1, 7, 16, 100, 995, 999, 1000, 5000])
 def test_rows_are_chosen_once_and_in_the_order_of_the_source(count):
-    chosen = choose_rows(ROWS, count)
+    chosen = choose_rows(ROWS, count, 16)
     assert 0 < len(chosen) <= min(count, 1000)
     assert (np.diff(ROWS[chosen]) > 0).all()
 
