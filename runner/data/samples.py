@@ -36,12 +36,14 @@ def sample_examples(
     indices = choose_rows(examples.rows, _count_rows(examples, show), blocks)
     batch = examples.take(indices)
     shown = _spread(len(indices), show)
+    columns = {**examples.features, **examples.labels}
+    shapes = {name: column.shape[1:] for name, column in columns.items()}
     classes = {one.label: len(one.classes) for one in balances if one.classes}
     return ExamplesResult(
         tensors=(
-            *(_summarize(name, array) for name, array in batch.features.items()),
+            *(_summarize(name, array, shapes[name]) for name, array in batch.features.items()),
             *(
-                _summarize(name, array, classes, is_label=True)
+                _summarize(name, array, shapes[name], classes, is_label=True)
                 for name, array in batch.labels.items()
             ),
         ),
@@ -89,6 +91,7 @@ def _spread(count: int, show: int) -> np.ndarray:
 def _summarize(
     name: str,
     array: np.ndarray,
+    shape: tuple[int | None, ...],
     classes: Mapping[str, int] | None = None,
     *,
     is_label: bool = False,
@@ -99,7 +102,7 @@ def _summarize(
     return TensorSummary(
         name=name,
         is_label=is_label,
-        shape=array.shape[1:],
+        shape=shape,
         dtype="string" if is_text else array.dtype.name,
         classes=(classes or {}).get(name),
         least=float(finite.min()) if finite.size else np.nan,

@@ -37,7 +37,7 @@ def format_schema(result: ExamplesResult) -> str:
         [
             tensor.name,
             "label" if tensor.is_label else "feature",
-            "x".join(map(str, tensor.shape)),
+            "x".join("?" if axis is None else str(axis) for axis in tensor.shape),
             tensor.dtype,
             "" if tensor.classes is None else tensor.classes,
             *(

@@ -83,6 +83,7 @@ def test_a_length_that_varies_is_taken_to_be_long(monkeypatch, axis, rows):
     column = LazyColumn(NotingReader(), "x", ROWS, (axis,), np.dtype(np.float32))
     result = sample_examples(Examples({"x": column}, {}, ROWS), (), 1)
     assert result.sampled == pytest.approx(rows, abs=4)
+    assert result.tensors[0].shape == (axis,)
 
 
 @pytest.mark.parametrize("count", [1, 7, 16, 100, 995, 999, 1000, 5000])
