@@ -29,8 +29,8 @@ from runner.data.missing import choose_rows
 
 _HINT = "Set data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out."
 # Of what is read of a streamed table in one go, and of what is shuffled at once.
-_CHUNK_BYTES = 2**24
-_WINDOW_BYTES = 2**26
+_CHUNK_BYTES = 2**22
+_WINDOW_BYTES = 2**25
 
 
 def describe_table(config: TableDataConfig) -> Description:
@@ -167,9 +167,31 @@ class _TableReader:
             ConfigError: If a value is missing, and that is refused, or is not as declared.
         """
         used = [part.name for name in names for part in self._features[name]]
-        with explain_arrow(Path(self._config.file)):
-            table = self._take(rows, used)
-        columns = {name: self._columns[name] for name in used}
+        ends = self.blocks.ends
+        chunk = np.searchsorted(ends, rows, side="right")
+        read: dict[str, np.ndarray] = {}
+        for index in np.unique(chunk):
+            places = np.flatnonzero(chunk == index)
+            start = ends[index - 1] if index else 0
+            with explain_arrow(Path(self._config.file)):
+                table = self._table.read_chunk(int(index), used)
+            part = table.take(pa.array(rows[places] - start))
+            # Chunk by chunk, since what is between takes several times what comes of it.
+            for name, values in self._encode(part, rows[places], names).items():
+                if name not in read:
+                    read[name] = np.empty((len(rows), *values.shape[1:]), values.dtype)
+                read[name][places] = values
+        return read
+
+    def digest(self) -> str:
+        """Returns text of the sizes of the files and what is in some parts of them."""
+        path = Path(self._config.file)
+        return digest_files(sorted(path.glob("*.parquet")) if path.is_dir() else [path], path)
+
+    def _encode(
+        self, table: pa.Table, rows: np.ndarray, names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        columns = {part.name: part for name in names for part in self._features[name]}
         values, missing = _fill(columns, table)
         choose_rows(missing, self._config.missing, _HINT, rows + FIRST_ROW)
         arrays = {name: convert(column, values[name], rows) for name, column in columns.items()}
@@ -177,25 +199,6 @@ class _TableReader:
             name: join(self._features[name], [arrays[part.name] for part in self._features[name]])
             for name in names
         }
-
-    def digest(self) -> str:
-        """Returns text of the sizes of the files and what is in some parts of them."""
-        path = Path(self._config.file)
-        return digest_files(sorted(path.glob("*.parquet")) if path.is_dir() else [path], path)
-
-    def _take(self, rows: np.ndarray, names: Sequence[str]) -> pa.Table:
-        """Returns `rows` in their order, their chunks read in the order of the table."""
-        ends = self.blocks.ends
-        chunk = np.searchsorted(ends, rows, side="right")
-        parts, places = [], []
-        for index in np.unique(chunk):
-            place = np.flatnonzero(chunk == index)
-            start = ends[index - 1] if index else 0
-            read = self._table.read_chunk(int(index), names)
-            parts.append(read.take(pa.array(rows[place] - start)))
-            places.append(place)
-        back = np.argsort(np.concatenate(places), kind="stable")
-        return pa.concat_tables(parts).take(pa.array(back))
 
 
 def _fill(
