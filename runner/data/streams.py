@@ -62,8 +62,7 @@ def open_stream(examples: Examples, order: Order, batch_size: int) -> Iterator[B
         try:
             read = next(batches)
         except tf.errors.OpError:
-            if reading.error is not None:
-                raise reading.error from None
+            reading.raise_first()
             # TensorFlow does not say which row it was; to read each for itself does.
             for row in rows:
                 examples.take(np.array([row]))
@@ -115,8 +114,13 @@ class _Reading:
 
     def __init__(self, examples: Examples, order: Order) -> None:
         self.lazy = examples.lazy
-        self.error: Exception | None = None
+        self._errors: dict[int, Exception] = {}
         self._order = order
+
+    def raise_first(self) -> None:
+        """Raises what went wrong first in the order; several batches are read at once."""
+        if self._errors:
+            raise self._errors[min(self._errors)]
 
     def open(self, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
         """Returns an iterator over the values of each batch by name."""
@@ -155,7 +159,7 @@ class _Reading:
             try:
                 values = read_columns(columns, order.rows[int(start) : int(end)])
             except Exception as error:
-                self.error = error
+                self._errors[int(start)] = error
                 raise
             return [values[name] for name in names]
 
