@@ -44,6 +44,8 @@ class ModelConfig:
         loss: ``type`` and arguments of one of ``keras.losses``, or a mapping of output to that;
             null for a model that is only run.
         metrics: Name to ``type`` and arguments of one of ``keras.metrics``.
+        preprocess: Stacks of layers by the input that each is laid behind, whose place in a
+            configuration is ``data.preprocess``.
     """
 
     name: str = MISSING
@@ -52,3 +54,5 @@ class ModelConfig:
     outputs: Any = MISSING
     loss: dict[str, Any] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    # It comes with the data: OmegaConf, which reads a model's YAML, does not know it.
+    preprocess: dict[str, Any] = field(default_factory=dict, metadata={"omegaconf_ignore": True})

@@ -17,6 +17,7 @@ from models.config import InputConfig, ModelConfig
 from models.imported import Imported, import_file, run_eagerly
 from models.mending import mend_layer
 from models.objects import build_object, keras_reason
+from models.preprocessing import is_unadapted, preprocess_calls
 from models.problems import ConfigError, Problem, expected
 from models.registry import APPLICATION, signature_of
 from models.shapes import format_shape
@@ -84,7 +85,7 @@ class BuiltModel:
         for call in self.calls:
             layer = self.layers[call.layer]
             with keras.name_scope(call.name, caller=layer):
-                values[call.name] = _apply(layer, call, values, training=training)
+                values[call.name] = apply_layer(layer, call, values, training=training)
             yield call, values[call.name]
 
 
@@ -101,6 +102,7 @@ def build_model(config: ModelConfig) -> BuiltModel:
         ConfigError: With every layer whose arguments Keras refuses, or the shape that reaches it.
     """
     wiring = read_wiring(config)
+    _require_statistics(wiring)
     features = {name: _open_input(name, tensor) for name, tensor in config.inputs.items()}
     builder = _Builder(wiring, dict(features))
     builder.call_all()
@@ -124,6 +126,17 @@ def build_model(config: ModelConfig) -> BuiltModel:
         symbols=builder.values,
         weights=() if tf.executing_eagerly() else tuple(builder.weights),
     )
+
+
+def _require_statistics(wiring: Wiring) -> None:
+    """Refuses layers that Keras would build with statistics of nothing."""
+    problems = [
+        Problem(call.path, f"{call.spec['type']} is still to be adapted to the training split.")
+        for call in preprocess_calls(wiring)
+        if is_unadapted(call.spec)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 @contextmanager
@@ -170,13 +183,20 @@ def _open_input(name: str, tensor: InputConfig) -> keras.KerasTensor:
     )
 
 
-def _apply(
+def apply_layer(
     layer: keras.layers.Layer,
     call: LayerCall,
     values: Mapping[str, Any],
     **options: object,
 ) -> Any:
-    """Calls a layer with what its sources refer to."""
+    """Returns what a layer gives for what its sources refer to.
+
+    Args:
+        layer: The layer.
+        call: The call.
+        values: What came before, by the name of the input or the call.
+        **options: Further arguments of the call, such as ``training``.
+    """
     arguments = {name: _take(source, values) for name, source in call.sources.items()}
     positional = [arguments.pop("")] if "" in arguments else []
     return layer(*positional, **arguments, **options)
@@ -215,7 +235,7 @@ class _Builder:
 
     def _call(self, call: LayerCall) -> None:
         if call.layer not in self.layers and call.layer not in self._refused:
-            imported = _build_layer(call)
+            imported = build_layer(call)
             self.layers[call.layer] = imported.layer
             self.weights += zip(imported.layer.weights, imported.weights, strict=False)
         for reference in self._sources[call.name]:
@@ -225,7 +245,7 @@ class _Builder:
             return
         layer = self.layers[call.layer]
         try:
-            self.values[call.name] = _apply(layer, call, self.values)
+            self.values[call.name] = apply_layer(layer, call, self.values)
         except _REFUSALS as error:
             message = self._shape_message(layer, call, error)
             problem = Problem(call.path, message, self._shapes_before(call.name))
@@ -291,7 +311,7 @@ def _format_symbol(symbol: Any) -> str:
     return ", ".join(format_shape(output.shape) for output in keras.tree.flatten(symbol))
 
 
-def _build_layer(call: LayerCall) -> Imported:
+def build_layer(call: LayerCall) -> Imported:
     """Returns the layer of a call, and the weights that it comes with.
 
     Raises:

@@ -6,9 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from models.config import InputConfig, ModelConfig, TensorConfig
 from models.declarations import call_arguments, check_call
 from models.objectives import validate_objectives
+from models.preprocessing import is_stack, validate_preprocess
 from models.problems import Problem, did_you_mean, expected, nearest
 from models.registry import DTYPES
-from models.wiring import NAME, NAMED_BY, WIRING_KEYS, LayerCall, is_block, read_wiring
+from models.wiring import (
+    NAME,
+    NAMED_BY,
+    PREPROCESS_PATH,
+    WIRING_KEYS,
+    LayerCall,
+    is_block,
+    read_wiring,
+)
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -27,6 +36,16 @@ def validate_model(
     if not _MODEL_NAME.fullmatch(config.name):
         problems.append(expected(f"{path}.name", f"a name of {NAMED_BY}, - and .", config.name))
     problems += [*validate_tensors(config.inputs, f"{path}.inputs", "an input")]
+    empty = [name for name, stack in config.preprocess.items() if not is_stack(stack)]
+    if empty:
+        what = "a mapping of names to layers"
+        return [
+            *problems,
+            *(
+                expected(f"{PREPROCESS_PATH}.{name}", what, config.preprocess[name])
+                for name in empty
+            ),
+        ]
     if config.layers:
         problems += _validate_layers(config, path, trusted)
     else:
@@ -66,17 +85,22 @@ def _validate_layers(config: ModelConfig, path: str, trusted: Sequence[str]) -> 
     """Returns what is wrong with each layer, those in the order of the file, and their wiring."""
     wiring = read_wiring(config, path)
     by_layer: dict[str, list[Problem]] = {}
-    for place, spec in _layer_specs(f"{path}.layers", config.layers):
-        problems = check_call(
-            place, "layers", spec, named=True, ignored=WIRING_KEYS, trusted=trusted
-        )
-        by_layer.setdefault(place, []).extend(problems)
+    stacks = {f"{PREPROCESS_PATH}.{name}": stack for name, stack in config.preprocess.items()}
+    stacks[f"{path}.layers"] = config.layers
+    for start, stack in stacks.items():
+        for place, spec in _layer_specs(start, stack):
+            problems = check_call(
+                place, "layers", spec, named=True, ignored=WIRING_KEYS, trusted=trusted
+            )
+            by_layer.setdefault(place, []).extend(problems)
     for problem in wiring.problems:
         place = next((place for place in by_layer if _is_within(problem.path, place)), problem.path)
         by_layer.setdefault(place, []).append(problem)
     for call in wiring.calls:
         if not by_layer.get(call.path):
             by_layer.setdefault(call.path, []).extend(_check_call_arguments(call, trusted))
+    for problem in validate_preprocess(wiring):
+        by_layer.setdefault(problem.path, []).append(problem)
     return list(dict.fromkeys(problem for found in by_layer.values() for problem in found))
 
 

@@ -24,6 +24,10 @@ BLOCK_KEYS = ("layers", "repeat", "from", "outputs", "trainable")
 MODEL_KEYS = ("name", "inputs", "loss", "metrics")
 BLOCK_INPUT = "input"
 
+# What the names of layers between an input and the model begin with, and where they are declared.
+PREPROCESS = "preprocess"
+PREPROCESS_PATH = "data.preprocess"
+
 _REFERENCE = re.compile(r"(?P<name>[A-Za-z]\w*(\.\w+)*)(\[(?P<part>\w+)\])?")
 
 
@@ -81,7 +85,8 @@ class Wiring:
     Attributes:
         calls: Each call of each layer.
         outputs: What the model gives, by name.
-        names: What each input, layer and block gives, by the name that refers to it.
+        names: What each input, layer and block gives, by the name that refers to it; an input is
+            what is fed, whatever is laid behind it.
         problems: What is wrong, in the order of the file; calls may be missing then.
     """
 
@@ -92,11 +97,15 @@ class Wiring:
 
 
 def read_wiring(config: ModelConfig, path: str = "model") -> Wiring:
-    """Returns the calls that `config` declares, in order."""
+    """Returns the calls that `config` declares, in order: those of ``preprocess`` come first.
+
+    Layers and outputs that take an input of a stack of ``preprocess`` take what that gives.
+    """
     reader = _Reader(path)
-    for name in config.inputs:
-        reader.values[name] = Reference(name)
-    given = list(reader.values.values())
+    inputs = {name: Reference(name) for name in config.inputs}
+    reader.values.update(inputs)
+    reader.read_preprocess(config)
+    given = [reader.values[name] for name in inputs]
     reader.read_layers(
         _Level(path=f"{path}.layers", prefix="", layer_prefix="", trainable=None),
         config.layers,
@@ -105,7 +114,8 @@ def read_wiring(config: ModelConfig, path: str = "model") -> Wiring:
     outputs = reader.read_outputs(f"{path}.outputs", config)
     if not reader.problems:
         reader.report_unused(config, outputs)
-    names = {name: value for name, value in reader.values.items() if isinstance(value, Reference)}
+    values = {**reader.values, **inputs}
+    names = {name: value for name, value in values.items() if isinstance(value, Reference)}
     return Wiring(tuple(reader.calls), outputs, names, tuple(dict.fromkeys(reader.problems)))
 
 
@@ -169,6 +179,21 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     # The declarations of the levels that are being read, the innermost last.
     open_levels: list[tuple[_Level, Mapping[str, Any]]] = field(default_factory=list)
+
+    def read_preprocess(self, config: ModelConfig) -> None:
+        """Reads the stacks behind inputs, and has each stand for its input from then on."""
+        if config.preprocess and PREPROCESS in {*config.inputs, *config.layers}:
+            kind = "inputs" if PREPROCESS in config.inputs else "layers"
+            message = f"the name {PREPROCESS!r} is taken by {PREPROCESS_PATH}; choose another."
+            self._report(Problem(f"{self.path}.{kind}.{PREPROCESS}", message))
+        stood_for: dict[str, _Value] = {}
+        for name, layers in config.preprocess.items():
+            prefix = f"{PREPROCESS}.{name}"
+            level = _Level(f"{PREPROCESS_PATH}.{name}", f"{prefix}.", f"{prefix}.", None)
+            self.values[f"{prefix}.{BLOCK_INPUT}"] = Reference(name)
+            read = self.read_layers(level, layers, Reference(name))
+            stood_for[name] = self.values[prefix] = list(read.values())[-1]
+        self.values.update(stood_for)
 
     def read_layers(
         self, level: _Level, layers: Mapping[str, Any], previous: _Value
@@ -372,7 +397,7 @@ class _Reader:
             what = f"from, since what comes before gives {', '.join(previous)}"
             self._report(expected(place, what, None, "Say which of them it takes."))
         elif is_first and level.prefix == "":
-            inputs = [name for name in self.values if name not in layers]
+            inputs = [name for name in self.values if name not in layers and "." not in name]
             if inputs:
                 what = f"from, since the model has the inputs {', '.join(inputs)}"
                 self._report(expected(place, what, None, "Say which of them it takes."))
@@ -517,14 +542,14 @@ class _Reader:
                 if name in by_name:
                     pending += [reference.name for reference in by_name[name].references()]
         made_of = ", ".join(map(str, outputs.values()))
-        for name in config.inputs:
-            if name not in used:
-                message = f"nothing takes it: the output {made_of} is made without it. Remove it."
-                self._report(Problem(f"{self.path}.inputs.{name}", message))
+        unused = [name for name in config.inputs if name not in used]
+        message = f"nothing takes it: the output {made_of} is made without it. Remove it."
+        for name in unused:
+            self._report(Problem(f"{self.path}.inputs.{name}", message))
+        stacks = tuple(f"{PREPROCESS}.{name}." for name in unused)
         layers_used = {call.layer for call in self.calls if call.name in used}
         for call in self.calls:
-            if call.layer not in layers_used:
-                message = f"nothing takes it: the output {made_of} is made without it. Remove it."
+            if call.layer not in layers_used and not call.name.startswith(stacks):
                 self._report(Problem(call.path, message))
 
     def _report(self, problem: Problem) -> None:

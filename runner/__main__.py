@@ -33,6 +33,7 @@ from runner.engine.errors import StepError
 from runner.engine.startup import import_tensorflow
 from runner.feeds import read_feeds
 from runner.places import format_problems
+from runner.preprocessing import stand_in_statistics
 from runner.results import RunOutcome
 from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_courier
@@ -208,7 +209,8 @@ def _check(config: ExperimentConfig, *, with_shapes: bool) -> None:
     from runner.console import print_layers
     from runner.engine.graph import build_graph
 
-    print_layers(build_graph(config, read_feeds(config.feeds)).layers)
+    whole = stand_in_statistics(config)
+    print_layers(build_graph(whole, read_feeds(config.feeds)).layers)
     sys.stdout.write(f"{config.model.name}: valid\n")
 
 

@@ -17,6 +17,7 @@ from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.arithmetic import ARITHMETIC
 from runner.config import SCHEMAS, ExperimentConfig, FileDataConfig
 from runner.data.describing import describe
+from runner.preprocessing import lay_preprocessing
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"
@@ -31,6 +32,7 @@ _OPEN_MAPPINGS = (
     "data.features",
     "data.labels",
     "data.pad",
+    "data.preprocess",
     "optimizer",
     "session.device_count",
     "feeds",
@@ -38,7 +40,7 @@ _OPEN_MAPPINGS = (
     "tracking.tags",
 )
 # As these, of some kinds of a group.
-_OPEN_IN_SCHEMAS = ("columns", "records", "pad")
+_OPEN_IN_SCHEMAS = ("columns", "records", "pad", "preprocess")
 
 
 def register() -> None:
@@ -77,7 +79,7 @@ def to_config(cfg: DictConfig) -> ExperimentConfig:
     problems = list(_unknown_keys("", config))
     if problems:
         raise ConfigError(problems)
-    return config
+    return lay_preprocessing(config)
 
 
 def describe_data(cfg: DictConfig) -> None:

@@ -71,6 +71,8 @@ class DataConfig:
         classes: Number of classes of the first label; null where it is no class.
         batch_size: Examples a step.
         drop_remainder: Whether to leave out the last batch of a pass where it is smaller.
+        preprocess: Name of a feature to a stack of layers, as ``model.layers``, between it and the
+            model. Those that have statistics are adapted to the training split.
         split: How the examples are divided.
         folds: Into how many parts the examples are divided where there is a fold.
         fold: Which of them, counted from 0, is the test split in place of ``split.test``; null for
@@ -89,6 +91,7 @@ class DataConfig:
     classes: int | None = MISSING
     batch_size: int = MISSING
     drop_remainder: bool = MISSING
+    preprocess: dict[str, Any] = field(default_factory=dict)
     split: SplitConfig = field(default_factory=SplitConfig)
     folds: int = 5
     fold: int | None = None

@@ -26,17 +26,20 @@ from runner.engine.graph import ExperimentGraph, build_graph
 from runner.engine.process import open_process
 from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
+from runner.preprocessing import stand_in_statistics
 from runner.results import (
     ClassifyResult,
     DataResult,
     FaultResult,
     FetchResult,
     Metrics,
+    PreprocessResult,
     Result,
     RunOutcome,
     SplitResult,
 )
 from runner.signals import hold_signals
+from runner.tasks.adapt import adapt
 from runner.tasks.benchmark import benchmark
 from runner.tasks.forward import forward
 from runner.tasks.inspect import inspect
@@ -74,6 +77,8 @@ def run_experiment(
         with clock.phase("data"):
             dataset, described = _read_data(config)
             feeds = read_feeds(config.feeds)
+        with clock.phase("adapt"):
+            config = adapt(config, dataset.train)
         with clock.phase("build"):
             graph = build_graph(config, feeds)
             dataset = _fit_dataset(dataset, graph)
@@ -85,6 +90,8 @@ def run_experiment(
             tracker.log_result(described)
             if isinstance(config.task, TrainConfig):
                 tracker.log_result(measure_balance(described, dataset))
+            if config.data.preprocess:
+                tracker.log_result(PreprocessResult(config.data.preprocess))
         reporter.show_layers(graph.layers)
         results = _timed(_run_task(config, graph, session, dataset), clock)
         try:
@@ -113,6 +120,7 @@ def _look_at_model(
 ) -> RunOutcome:
     """Tells of a model what takes no Session of its own: its parts, or how fast it answers."""
     results: list[Result] = []
+    config = stand_in_statistics(config)
     if isinstance(task, InspectConfig):
         with clock.phase("data"):
             dataset, described = _read_data(config)

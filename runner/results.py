@@ -149,6 +149,17 @@ class ExamplesResult:
 
 
 @dataclass(frozen=True)
+class PreprocessResult:
+    """The layers between the data and the model.
+
+    Attributes:
+        stacks: ``data.preprocess``, with the statistics that layers were adapted to.
+    """
+
+    stacks: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Started:
     """A training run is about to take its first step.
 
@@ -679,6 +690,7 @@ Result = (
     DataResult
     | BalanceResult
     | ExamplesResult
+    | PreprocessResult
     | Started
     | PlanResult
     | StepsResult

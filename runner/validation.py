@@ -31,6 +31,7 @@ from runner.config import (
 from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
 from runner.monitor import validate_stop
+from runner.preprocessing import validate_features
 from runner.session_options import validate_session
 
 # Names in the file of fetched arrays, and those of numpy.savez's own arguments.
@@ -52,6 +53,7 @@ def validate(config: ExperimentConfig) -> None:
         *_at_least("seed", config.seed, 0),
         *validate_model(config.model, trusted=config.trusted_modules),
         *_validate_data(config.data),
+        *validate_features(config),
         *_validate_feeds(config),
         *_validate_batch_size(config),
         *_validate_task(config),

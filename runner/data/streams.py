@@ -4,8 +4,9 @@ What is in memory is taken from there; what is lazy is read by threads of tf.dat
 before are used.
 """
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from runner.data.examples import (
     Batch,
+    Column,
     Examples,
     LazyColumn,
     count_batches,
@@ -22,6 +24,9 @@ from runner.data.ordering import Order, keep_order
 
 _BATCHES_AHEAD = 4
 _WINDOWS_AHEAD = 1
+# What a text takes in memory, in bytes, and how long an axis is that varies: guesses.
+_TEXT_BYTES = 1024
+_LENGTH = 256
 
 
 def iterate_batches(
@@ -41,6 +46,26 @@ def iterate_batches(
         return
     for start in range(0, count * batch_size, batch_size):
         yield examples.take(slice(start, start + batch_size))
+
+
+def iterate_features(
+    examples: Examples, names: Sequence[str], batch_bytes: int
+) -> Iterator[Mapping[str, np.ndarray]]:
+    """Yields consecutive batches of the named features of `examples`, as ``iterate_batches``.
+
+    Args:
+        examples: The examples.
+        names: The features.
+        batch_bytes: About what a batch takes in memory, if it is of more than one example.
+
+    Raises:
+        ConfigError: If an example cannot be read.
+    """
+    named = {name: examples.features[name] for name in names}
+    row_bytes = sum(map(_guess_bytes, named.values()))
+    narrowed = Examples(features=named, labels={}, rows=examples.rows)
+    for batch in iterate_batches(narrowed, max(batch_bytes // max(row_bytes, 1), 1)):
+        yield batch.features
 
 
 def open_stream(examples: Examples, order: Order, batch_size: int) -> Iterator[Batch]:
@@ -174,6 +199,13 @@ class _Reading:
         if not in_windows:
             return windows.map(read_tensors, num_parallel_calls=tf.data.AUTOTUNE)
         return windows.map(read_tensors).prefetch(_WINDOWS_AHEAD).rebatch(batch_size)
+
+
+def _guess_bytes(column: Column) -> int:
+    """Returns what one value of a column takes in memory, where that varies a guess."""
+    item_bytes = _TEXT_BYTES if column.dtype.hasobject else column.dtype.itemsize
+    lengths = [_LENGTH if length is None else length for length in column.shape[1:]]
+    return item_bytes * math.prod(lengths)
 
 
 def _without(examples: Examples, lazy: Mapping[str, LazyColumn]) -> Examples:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import yaml
 
 from models.problems import ConfigError, Problem
 from runner.config import SqliteTrackingConfig
@@ -30,6 +31,7 @@ from runner.results import (
     FetchResult,
     InspectResult,
     PlanResult,
+    PreprocessResult,
     Result,
     SplitResult,
     StepsResult,
@@ -54,7 +56,7 @@ from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
-from runner.tracking.runs import WEIGHTS
+from runner.tracking.runs import PREPROCESS, WEIGHTS
 from runner.tracking.store import store_lock, store_uri
 from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
@@ -179,6 +181,9 @@ class MlflowRun:
                 self._log_text("data/schema.csv", format_schema(result))
                 self._log_text("data/examples.csv", format_examples(result))
                 self._log_pictures(result)
+            case PreprocessResult():
+                text = yaml.safe_dump(dict(result.stacks), sort_keys=False, allow_unicode=True)
+                self._log_text(PREPROCESS, text)
             case PlanResult():
                 self._log_plan(result)
             case StepsResult():

@@ -16,6 +16,7 @@ def flatten_params(config: ExperimentConfig) -> dict[str, str]:
     """
     tree = asdict(config)
     del tree["tracking"]
+    del tree["model"]["preprocess"]  # it is that of the data
     return {
         path: _format_value(value)[:_MOST_CHARACTERS]
         for path, value in _leaves("", tree)
