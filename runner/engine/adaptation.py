@@ -149,7 +149,7 @@ def _read_statistics(layer: Any) -> dict[str, Any]:
 
 def _read_vocabulary(lookup: Any) -> dict[str, Any]:
     words = [
-        word if isinstance(word, str) else int(word)
+        str(word) if isinstance(word, str) else int(word)
         for word in lookup.get_vocabulary(include_special_tokens=False)
     ]
     if lookup.output_mode != "tf_idf" or not words:
