@@ -62,9 +62,7 @@ def open_run(run_id: str, overrides: Sequence[str] = ()) -> ForwardService:
     return _open(lay_preprocessing(replace(config, data=data)), run.weights)
 
 
-def _open(
-    config: ExperimentConfig, weights: Mapping[str, np.ndarray] | None
-) -> ForwardService:
+def _open(config: ExperimentConfig, weights: Mapping[str, np.ndarray] | None) -> ForwardService:
     validate(config)
     open_process(config.session)
     if needs_adapting(config.model):

@@ -105,9 +105,7 @@ class _Adapter:
                 name: _to_tensor(features[name], self.config.inputs[name].dtype) for name in inputs
             }
             for one in before:
-                values[one.name] = apply_layer(
-                    self._layers[one.layer], one, values, training=False
-                )
+                values[one.name] = apply_layer(self._layers[one.layer], one, values, training=False)
             (source,) = call.references()
             yield find_output(values, source)
 

@@ -12,7 +12,13 @@ from omegaconf import MISSING
 
 from models.config import InputConfig, ModelConfig, TensorConfig
 from models.registry import DTYPES
-from runner.config import SCHEMAS, ColumnConfig, ExperimentConfig, TableDataConfig
+from runner.config import (
+    SCHEMAS,
+    ColumnConfig,
+    DataConfig,
+    ExperimentConfig,
+    TableDataConfig,
+)
 from runner.schema.layers import NAMES
 from runner.schema.values import PARTIAL, Schema, check_text, offer_texts, refer, value_of
 
@@ -42,6 +48,10 @@ _FURTHER: Mapping[tuple[type, str], Schema] = {
         "items": {**value_of(["integer", "null"], "a whole number or null"), "minimum": 1}
     },
     (InputConfig, "batch_size"): {"minimum": 1},
+    (DataConfig, "preprocess"): {
+        **NAMES,
+        "additionalProperties": refer(f"stack{PARTIAL}"),
+    },
     (TableDataConfig, "columns"): {"additionalProperties": refer(f"ColumnConfig{PARTIAL}")},
 }
 # Keys that a whole model gives, though its dataclass has them empty at first.
@@ -125,6 +135,8 @@ def _is_needed(cls: type, field: Field[Any]) -> bool:
 def _properties_of(cls: type, suffix: str) -> Iterator[tuple[str, Schema]]:
     hints, documented = get_type_hints(cls), describe_keys(cls)
     for field in fields(cls):
+        if field.metadata.get("omegaconf_ignore"):
+            continue  # no YAML gives it
         described: Schema = {"description": documented.get(field.name, "")}
         if field.default not in (MISSING, NO_DEFAULT):
             described["default"] = field.default

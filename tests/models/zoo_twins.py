@@ -19,12 +19,14 @@ class Twin:
         losses: Output to the label it is compared with, the loss and its weight.
         data: The data of its command.
         steps: How many steps of training are compared.
+        overrides: What its command sets besides.
     """
 
     model: keras.Model
     losses: dict[str, tuple[str, Callable, float]]
     data: str = "digits"
     steps: int = 3
+    overrides: tuple[str, ...] = ()
 
 
 def image_input():
@@ -238,6 +240,27 @@ def build_subclassed():
     return Twin(model, {}, data="random")
 
 
+def build_text():
+    """Its vocabulary is still to be adapted."""
+    text = keras.Input((), dtype="string", name="text")
+    x = layers.TextVectorization(1000, output_sequence_length=50)(text)
+    x = layers.Embedding(1000, 16, mask_zero=True, name="embed")(x)
+    x = layers.Dropout(0.2, name="drop")(layers.GlobalAveragePooling1D()(x))
+    model = keras.Model({"text": text}, {"logits": layers.Dense(2, name="logits")(x)})
+    cross_entropy = losses.SparseCategoricalCrossentropy(from_logits=True)
+    tokens = "{type: TextVectorization, max_tokens: 1000, output_sequence_length: 50}"
+    return Twin(
+        model,
+        {"logits": ("mood", cross_entropy, 1.0)},
+        data="table",
+        overrides=(
+            "data.file=tests/samples/moods.csv",
+            "data.targets=[mood]",
+            f"data.preprocess.text={{tokens: {tokens}}}",
+        ),
+    )
+
+
 TWINS = {
     "autoencoder": build_autoencoder,
     "cnn": build_cnn,
@@ -250,6 +273,7 @@ TWINS = {
     "resnet": build_resnet,
     "subclassed": build_subclassed,
     "tabular": build_tabular,
+    "text": build_text,
     "transformer": build_transformer,
     "vae": build_vae,
     "vit": build_vit,
