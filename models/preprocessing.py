@@ -1,4 +1,4 @@
-"""Which layers behind inputs have statistics of the data, and whether they have them. No TensorFlow.
+"""Which layers behind inputs have statistics of the data, and if they have them. No TensorFlow.
 
 A layer has been adapted where its arguments hold its statistics: it is then built like any other.
 """
@@ -24,11 +24,6 @@ _STATISTICS = {
 _MIXERS = ("CutMix", "MixUp")
 
 Stacks = Mapping[str, Any]
-
-
-def is_stack(stack: object) -> bool:
-    """Returns whether `stack` is a mapping with at least one key, as layers are declared."""
-    return isinstance(stack, Mapping) and bool(stack)
 
 
 def is_unadapted(spec: object) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from models.config import InputConfig, ModelConfig, TensorConfig
 from models.declarations import call_arguments, check_call
 from models.objectives import validate_objectives
-from models.preprocessing import is_stack, validate_preprocess
+from models.preprocessing import validate_preprocess
 from models.problems import Problem, did_you_mean, expected, nearest
 from models.registry import DTYPES
 from models.wiring import (
@@ -36,16 +36,6 @@ def validate_model(
     if not _MODEL_NAME.fullmatch(config.name):
         problems.append(expected(f"{path}.name", f"a name of {NAMED_BY}, - and .", config.name))
     problems += [*validate_tensors(config.inputs, f"{path}.inputs", "an input")]
-    empty = [name for name, stack in config.preprocess.items() if not is_stack(stack)]
-    if empty:
-        what = "a mapping of names to layers"
-        return [
-            *problems,
-            *(
-                expected(f"{PREPROCESS_PATH}.{name}", what, config.preprocess[name])
-                for name in empty
-            ),
-        ]
     if config.layers:
         problems += _validate_layers(config, path, trusted)
     else:

@@ -398,7 +398,7 @@ class _Reader:
             self._report(expected(place, what, None, "Say which of them it takes."))
         elif is_first and level.prefix == "":
             inputs = [name for name in self.values if name not in layers and "." not in name]
-            if inputs:
+            if len(inputs) > 1:
                 what = f"from, since the model has the inputs {', '.join(inputs)}"
                 self._report(expected(place, what, None, "Say which of them it takes."))
         elif is_first:

@@ -108,9 +108,12 @@ def _describe_padding(cfg: DictConfig) -> None:
 
 def _unknown_keys(path: str, config: Any) -> Iterator[Problem]:
     """Yields the keys that were added with ``+`` to a dataclass that does not have them."""
-    known = [field.name for field in fields(config)]
+    hidden = [one.name for one in fields(config) if one.metadata.get("omegaconf_ignore")]
+    known = [one.name for one in fields(config) if one.name not in hidden]
     for name, value in vars(config).items():
         place = f"{path}{name}"
+        if name in hidden and not value:
+            continue
         if name not in known:
             what = f"a key of {path.rstrip('.') or 'the configuration'}"
             yield expected(place, what, name, did_you_mean(name, known))

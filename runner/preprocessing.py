@@ -1,11 +1,10 @@
 """Lays the data's preprocessing behind the inputs of the model. No TensorFlow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from models.config import ModelConfig
-from models.preprocessing import is_stack, needs_adapting, stand_in
+from models.preprocessing import stand_in
 from models.problems import Problem, did_you_mean, expected
 from runner.config import ExperimentConfig, RandomDataConfig
 
@@ -17,7 +16,11 @@ def lay_preprocessing(config: ExperimentConfig) -> ExperimentConfig:
     the stack. Random examples are drawn as the model takes them.
     """
     model, data = config.model, config.data
-    stacks = {name: stack for name, stack in data.preprocess.items() if name in model.inputs}
+    stacks = {
+        name: stack
+        for name, stack in data.preprocess.items()
+        if name in model.inputs and _is_stack(stack)
+    }
     inputs = dict(model.inputs)
     if not isinstance(data, RandomDataConfig):
         for name in stacks:
@@ -31,11 +34,6 @@ def replace_stacks(config: ExperimentConfig, model: ModelConfig) -> ExperimentCo
     """Returns `config` with `model`, whose stacks are the data's too."""
     stacks = {**config.data.preprocess, **model.preprocess}
     return replace(config, model=model, data=replace(config.data, preprocess=stacks))
-
-
-def adapted_stacks(config: ExperimentConfig, before: ExperimentConfig) -> dict[str, Any]:
-    """Returns the stacks of `config` if any of its layers was still to be adapted `before`."""
-    return dict(config.data.preprocess) if needs_adapting(before.model) else {}
 
 
 def stand_in_statistics(config: ExperimentConfig) -> ExperimentConfig:
@@ -54,5 +52,9 @@ def validate_features(config: ExperimentConfig) -> Iterator[Problem]:
         if name not in features:
             what = f"a feature of data {data.name!r}"
             yield expected(path, what, name, did_you_mean(name, features))
-        elif name not in config.model.inputs and not is_stack(stack):
+        elif not _is_stack(stack):
             yield expected(path, "a mapping of names to layers", stack)
+
+
+def _is_stack(stack: object) -> bool:
+    return isinstance(stack, Mapping) and bool(stack)
