@@ -4,6 +4,7 @@ Keras adapts eagerly. Nothing of its layers is kept but their statistics, from w
 built like any other.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,8 @@ from models.wiring import LayerCall, read_wiring
 ReadFeatures = Callable[[Sequence[str]], Iterator[Mapping[str, np.ndarray]]]
 
 _REFUSALS = (ValueError, TypeError, ArithmeticError, IndexError, tf.errors.OpError)
-_TEXT_MASK = ""
+# Where TensorFlow says that an operation ran.
+_OPERATION = re.compile(r"\{\{.*?\}\} | \[Op:\w+\].*")
 
 
 def adapt_layers(config: ModelConfig, read: ReadFeatures) -> ModelConfig:
@@ -76,7 +78,8 @@ class _Adapter:
             layer.adapt(self._batches(call, calls, layer))
             statistics = _read_statistics(layer)
         except _REFUSALS as error:
-            message = f"{type(layer).__name__} cannot be adapted: {keras_reason(error)}"
+            reason = _OPERATION.sub("", keras_reason(error)).rstrip(".")
+            message = f"{type(layer).__name__} cannot be adapted: {reason}."
             raise ConfigError([Problem(call.path, message)]) from error
         _check_statistics(call, statistics)
         return statistics
