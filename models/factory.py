@@ -132,7 +132,7 @@ def _require_statistics(wiring: Wiring) -> None:
     """Refuses layers that Keras would build with statistics of nothing."""
     problems = [
         Problem(call.path, f"{call.spec['type']} is still to be adapted to the training split.")
-        for call in preprocess_calls(wiring)
+        for call in preprocess_calls(wiring.calls)
         if is_unadapted(call.spec)
     ]
     if problems:

@@ -3,7 +3,7 @@
 A layer has been adapted where its arguments hold its statistics: it is then built like any other.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -34,21 +34,21 @@ def is_unadapted(spec: object) -> bool:
     return argument is not None and spec.get(argument) is None
 
 
-def preprocess_calls(wiring: Wiring) -> list[LayerCall]:
-    """Returns the calls of the layers behind inputs, in order."""
-    return [call for call in wiring.calls if call.path.startswith(f"{PREPROCESS_PATH}.")]
+def preprocess_calls(calls: Iterable[LayerCall]) -> list[LayerCall]:
+    """Returns those of `calls` that are of layers behind inputs."""
+    return [call for call in calls if call.path.startswith(f"{PREPROCESS_PATH}.")]
 
 
 def needs_adapting(config: ModelConfig) -> bool:
     """Returns whether a layer behind an input is still to be adapted."""
-    calls = preprocess_calls(read_wiring(config)) if config.preprocess else []
+    calls = preprocess_calls(read_wiring(config).calls) if config.preprocess else []
     return any(is_unadapted(call.spec) for call in calls)
 
 
 def validate_preprocess(wiring: Wiring) -> Iterator[Problem]:
     """Yields what is wrong with layers behind inputs that would do in a model."""
     layers: dict[str, str] = {}
-    for call in preprocess_calls(wiring):
+    for call in preprocess_calls(wiring.calls):
         kind = str(call.spec.get("type"))
         if kind in _MIXERS:
             message = f"{kind} mixes labels too, which no layer behind an input sees. Remove it."
@@ -87,7 +87,7 @@ def stand_in(config: ModelConfig) -> ModelConfig:
     What the layers give has the shape that it would have, as far as that is known without data.
     """
     stacks: Mapping[str, Any] = config.preprocess
-    for call in preprocess_calls(read_wiring(config)) if stacks else ():
+    for call in preprocess_calls(read_wiring(config).calls) if stacks else ():
         if is_unadapted(call.spec):
             stacks = set_statistics(stacks, call.path, _make_up(call.spec))
     return replace(config, preprocess=dict(stacks))

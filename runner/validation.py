@@ -20,7 +20,6 @@ from runner.config import (
     ExperimentConfig,
     ForwardConfig,
     InspectConfig,
-    PlanConfig,
     RandomDataConfig,
     SqliteTrackingConfig,
     TaskConfig,
@@ -58,7 +57,7 @@ def validate(config: ExperimentConfig) -> None:
         *_validate_batch_size(config),
         *_validate_task(config),
         *check_call("optimizer", "optimizers", config.optimizer, trusted=config.trusted_modules),
-        *_validate_plan(config.plan),
+        *_validate_plan(config),
         *validate_session(config.session),
         *_validate_tracking(config.tracking),
         *_validate_replacements(config),
@@ -85,12 +84,17 @@ def _validate_trace(trace: TraceConfig) -> Iterator[Problem]:
     yield from _at_least("trace.top", trace.top, 1)
 
 
-def _validate_plan(plan: PlanConfig) -> Iterator[Problem]:
+def _validate_plan(config: ExperimentConfig) -> Iterator[Problem]:
+    plan = config.plan
     if plan.name not in PLANS:
         yield expected("plan.name", f"one of {', '.join(PLANS)}", plan.name)
     yield from _at_least("plan.steps_per_call", plan.steps_per_call, 1)
     if plan.measurements is not None and not Path(plan.measurements).is_absolute():
         yield expected("plan.measurements", "an absolute path, or null", plan.measurements)
+    texts = [name for name, tensor in config.model.inputs.items() if tensor.dtype == "string"]
+    if plan.jit_compile and texts and isinstance(config.task, TrainConfig):
+        what = f"null or false, since XLA takes no text, as model.inputs.{texts[0]} is"
+        yield expected("plan.jit_compile", what, plan.jit_compile)
 
 
 def _share(path: str, value: float | None) -> Iterator[Problem]:

@@ -43,7 +43,7 @@ def adapt_layers(config: ModelConfig, read: ReadFeatures) -> ModelConfig:
     """
     adapter = _Adapter(config, read)
     with tf.device("/CPU:0"):
-        for name in [call.name for call in preprocess_calls(read_wiring(config))]:
+        for name in [call.name for call in preprocess_calls(read_wiring(config).calls)]:
             adapter.open_call(name)
     return adapter.config
 
@@ -58,7 +58,7 @@ class _Adapter:
 
     def open_call(self, name: str) -> None:
         """Builds the layer of a call, adapted."""
-        calls = {call.name: call for call in preprocess_calls(read_wiring(self.config))}
+        calls = {call.name: call for call in preprocess_calls(read_wiring(self.config).calls)}
         call = calls[name]
         if call.layer in self._layers:
             return

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from models.factory import BuiltModel, build_model, find_output, iterate_layers
+from models.preprocessing import preprocess_calls
 from models.wiring import LayerCall
 from runner.config import ExperimentConfig
 from runner.engine.feeds import Placeholder, open_placeholder
@@ -52,7 +53,7 @@ def inspect_model(config: ExperimentConfig, batch_size: int) -> InspectResult:
         }
         with tf.name_scope("variables"):
             model = build_model(config.model)
-        traced = _trace_calls(model, features, graph)
+        traced = _trace_calls(model, features, graph, batch_size)
     counter = FlopsCounter(graph)
     costs = {name: counter.count(parts.operations) for name, parts in traced.items()}
     return InspectResult(
@@ -70,13 +71,17 @@ def _inputs(model: BuiltModel) -> Mapping[str, keras.KerasTensor]:
 
 
 def _trace_calls(
-    model: BuiltModel, features: Mapping[str, Placeholder], graph: tf.Graph
+    model: BuiltModel, features: Mapping[str, Placeholder], graph: tf.Graph, batch_size: int
 ) -> dict[str, _Traced]:
     """Calls the layers in `graph`, and returns what each call left there."""
     values: dict[str, Any] = dict(features)
     ends = {}
     start = len(graph.get_operations())
+    behind_inputs = {call.name for call in preprocess_calls(model.calls)}
     for call, value in model.iterate_calls(features, training=False):
+        if call.name in behind_inputs and isinstance(value, tf.Tensor) and value.shape.rank:
+            # To look up words loses how many texts there are.
+            value.set_shape([batch_size, *value.shape[1:]])
         values[call.name] = value
         ends[call.name] = len(graph.get_operations())
     outputs = [find_output(values, reference) for reference in model.outputs.values()]

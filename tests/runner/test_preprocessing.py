@@ -9,6 +9,14 @@ from runner.validation import validate
 
 FLIP = "data.preprocess.image={flip: {type: RandomFlip, mode: horizontal}}"
 
+TEXTS = (
+    "model=text",
+    "data=table",
+    "data.file=tests/samples/moods.csv",
+    "data.targets=[mood]",
+    "data.preprocess.text.tokens={type: TextVectorization, max_tokens: 9}",
+)
+
 
 def problems_of(config):
     with pytest.raises(ConfigError) as caught:
@@ -68,6 +76,11 @@ def test_a_stack_of_a_feature_that_the_model_does_not_take_is_left_out(compose):
         (
             ["data=breast_cancer", "model=wide_deep", "data.preprocess.error={}"],
             "data.preprocess.error: expected a mapping of names to layers; received {} (dict).",
+        ),
+        (
+            [*TEXTS, "plan.jit_compile=true"],
+            "plan.jit_compile: expected null or false, since XLA takes no text, as "
+            "model.inputs.text is; received True (bool).",
         ),
         (
             [FLIP, "fetches.flipped=preprocess.image.flop"],

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from runner.engine.inspection import inspect_model
+from runner.preprocessing import stand_in_statistics
 from tests.models.layer_table import CASES
 from tests.models.reading import read_model
 from tests.models.test_every_layer import declare
@@ -23,6 +24,21 @@ def inspect_text(compose):
         return inspect_model(config, batch_size)
 
     return inspect_text
+
+
+def test_layers_behind_an_input_are_counted_as_those_of_the_model(compose):
+    lookup = "{type: TextVectorization, max_tokens: 9, output_sequence_length: 5}"
+    config = compose(
+        "task=inspect", "model=text", "data=table", "data.file=tests/samples/moods.csv",
+        "data.targets=[mood]", f"data.preprocess.text={{tokens: {lookup}}}",
+    )  # fmt: skip
+    result = inspect_model(stand_in_statistics(config), BATCH)
+    tokens, embed, *_, logits = result.layers
+    assert (tokens.name, tokens.output_shapes) == ("preprocess.text.tokens", ((None, 5),))
+    assert tokens.activation_bytes == BATCH * 5 * 8
+    assert embed.activation_bytes == BATCH * 5 * 16 * 4
+    assert logits.flops == BATCH * 2 * (2 * 16 + 1)
+    assert result.totals.unknown == {}
 
 
 def flops_of(result):

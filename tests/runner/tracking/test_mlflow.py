@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from mlflow.types import Schema, TensorSpec
 from PIL import Image
 
@@ -25,6 +26,7 @@ from runner.results import (
     FetchResult,
     JobResult,
     OperationTime,
+    PreprocessResult,
     SplitResult,
     SplitSummary,
     StepsResult,
@@ -147,6 +149,20 @@ def test_params_are_flattened_by_layer(store, context):
     assert params["seed"] == "0"
     assert params["session.device"] == "null"
     assert not [path for path in params if path.startswith("tracking")]
+
+
+def test_the_layers_behind_inputs_are_logged_with_their_statistics(store, context):
+    stacks = {"text": {"tokens": {"type": "TextVectorization", "vocabulary": ["no", "é", "1"]}}}
+    norm = "data.preprocess.image.norm={type: Normalization, mean: 0.5, variance: 2}"
+    config = replace(compose_config([norm]), tracking=store.tracking)
+    _, run = run_with(config, context, PreprocessResult(stacks))
+    assert yaml.safe_load(read_artifact(run, "config/preprocess.yaml")) == stacks
+    params = {path: value for path, value in run.data.params.items() if "preprocess" in path}
+    assert params == {
+        "data.preprocess.image.norm.type": "Normalization",
+        "data.preprocess.image.norm.mean": "0.5",
+        "data.preprocess.image.norm.variance": "2",
+    }
 
 
 def test_tags_say_where_and_with_what_a_run_was_made(store, context):
