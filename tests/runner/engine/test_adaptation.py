@@ -11,7 +11,8 @@ from models.config import InputConfig, ModelConfig
 from models.factory import build_model
 from models.problems import ConfigError
 from models.validation import validate_model
-from runner.data.examples import Examples, iterate_features
+from runner.data.examples import Examples, LazyColumn
+from runner.data.streams import iterate_features
 from runner.engine.adaptation import adapt_layers
 from runner.engine.feeds import open_placeholder
 from runner.tasks.adapt import adapt
@@ -190,22 +191,42 @@ def test_what_has_its_statistics_is_left_as_it_is():
     assert adapt_layers(config, read) == config
 
 
-def test_columns_that_are_larger_than_memory_are_read_in_batches(compose):
-    class Column:
-        """Values on a disk, of which a slice can be had."""
+class Disk:
+    """Values of which rows can be had, as files give them."""
 
-        shape, dtype, taken = NUMBERS[TRAIN].shape, NUMBERS.dtype, []
+    blocks = lengths = by_tensors = None
 
-        def __getitem__(self, indices):
-            self.taken.append(indices)
-            return NUMBERS[TRAIN][indices]
+    def __init__(self, values):
+        self.values, self.counts = values, []
 
-    examples = Examples(features={"x": Column()}, labels={}, rows=np.arange(40))
-    config = declare(NUMBERS, {"norm": {"type": "Normalization"}})
-    adapted = adapt_layers(config, lambda names: iterate_features(examples, names, 10 * 12))
-    norm = adapted.preprocess["x"]["norm"]
-    np.testing.assert_allclose(norm["mean"], NUMBERS[TRAIN].mean(axis=0), rtol=1e-5)
-    assert {each.stop - each.start for each in Column.taken} == {10}
+    def read(self, rows, names):
+        self.counts.append(len(rows))
+        return dict.fromkeys(names, self.values[rows])
+
+    def digest(self):
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("values", "spec", "batch_bytes"),
+    [
+        (NUMBERS, {"type": "Normalization"}, 10 * 12),
+        (TEXTS, {"type": "TextVectorization"}, 10 * 1024),
+    ],
+)
+def test_columns_that_are_larger_than_memory_are_read_in_batches(values, spec, batch_bytes):
+    disk = Disk(values)
+    column = LazyColumn(disk, "x", np.arange(40), values.shape[1:], values.dtype)
+    examples = Examples(features={"x": column}, labels={}, rows=np.arange(40))
+    config = declare(values, {"layer": spec})
+    adapted = adapt_layers(config, lambda names: iterate_features(examples, names, batch_bytes))
+    for name, value in adapt_to(values, {"layer": spec}).preprocess["x"]["layer"].items():
+        found = adapted.preprocess["x"]["layer"][name]
+        if name in ("mean", "variance"):
+            np.testing.assert_allclose(found, value, rtol=1e-4)
+        else:
+            assert found == value
+    assert set(disk.counts) == {10}
 
 
 @pytest.mark.parametrize(
