@@ -19,9 +19,9 @@ from models.problems import ConfigError, Problem, expected
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
 # Of the pages of a Parquet file that are read in one go.
-_BUFFER_BYTES = 2**20
+_BUFFER_BYTES = 2**16
 # Row groups that are open at once: a window may end in one and begin in another.
-_MOST_CURSORS = 3
+_MOST_CURSORS = 2
 
 
 class Table(Protocol):
@@ -75,6 +75,7 @@ class _Chunk:
     group: int
     index: int
     rows: int
+    is_last: bool
 
 
 class ParquetTable:
@@ -127,9 +128,11 @@ class ParquetTable:
             for group in range(file.metadata.num_row_groups):
                 left = file.metadata.row_group(group).num_rows
                 runs += [runs[-1] + 1 if runs else 0] * -(-left // rows)
-                for place in range(-(-left // rows)):
-                    count = min(rows, left - place * rows)
-                    self.chunks.append(_Chunk(index, group, place, count))
+                count = -(-left // rows)
+                self.chunks += [
+                    _Chunk(index, group, place, min(rows, left - place * rows), place == count - 1)
+                    for place in range(count)
+                ]
         return np.cumsum([chunk.rows for chunk in self.chunks]), np.array(runs)
 
     def read_chunk(self, index: int, names: Sequence[str]) -> pa.Table:
@@ -143,7 +146,8 @@ class ParquetTable:
             for _ in range(chunk.index - following):
                 next(stretches)
             table = next(stretches)
-            self._cursors[key] = (chunk.index + 1, stretches)
+            if not chunk.is_last:
+                self._cursors[key] = (chunk.index + 1, stretches)
             if len(self._cursors) > _MOST_CURSORS:
                 self._cursors.popitem(last=False)
         return table

@@ -128,7 +128,11 @@ class Examples:
         Arrays are copied where `indices` are integers.
         """
         # Columns of one reader share their rows, by which they are known to be read together.
-        shared = {id(column.rows): column.rows[indices] for column in self.lazy.values()}
+        chosen = self._select_rows(indices)
+        shared = {id(self.rows): chosen["rows"]}
+        for column in self.lazy.values():
+            if id(column.rows) not in shared:
+                shared[id(column.rows)] = column.rows[indices]
 
         def select(columns: Mapping[str, Column]) -> dict[str, Column]:
             return {
@@ -138,7 +142,7 @@ class Examples:
                 for name, column in columns.items()
             }
 
-        return Examples(select(self.features), select(self.labels), **self._select_rows(indices))
+        return Examples(select(self.features), select(self.labels), **chosen)
 
     def take(self, indices: np.ndarray | slice) -> "Batch":
         """Returns the examples at `indices`, in that order, in memory.

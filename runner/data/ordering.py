@@ -101,9 +101,8 @@ def _shuffle_windows(
     runs = generator.permutation(blocks.runs.max() + 1)
     # Stable, so that the blocks of a run stay in order.
     block_order = np.argsort(np.argsort(runs)[blocks.runs], kind="stable")
-    place_of_block = np.argsort(block_order)
-    place = place_of_block[np.searchsorted(blocks.ends, source_rows, side="right")]
-    window = place // blocks.together
+    window_of_block = (np.argsort(block_order) // blocks.together).astype(np.int32)
+    window = window_of_block[np.searchsorted(blocks.ends, source_rows, side="right")]
     rows = np.lexsort((generator.random(len(source_rows), np.float32), window))
     return Order(rows, _end_windows(window[rows], 1))
 
