@@ -56,9 +56,31 @@ def test_a_snippet_of_the_session_opens_one(compose, tmp_path, snippet):
         pass
 
 
-def test_the_columns_of_the_page_on_data_are_those_of_a_table(compose, tmp_path):
+def read_data_snippet(heading):
+    """Returns the YAML in a section of the page on data."""
     text = (PROJECT / "docs" / "data.md").read_text(encoding="utf-8")
-    (snippet,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.search(r"^```yaml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[1]
+
+
+def test_the_records_of_the_page_on_data_are_declared(compose, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "photos.tfrecord").touch()
+    snippet = read_data_snippet("TFRecord").replace(
+        "records:\n",
+        "  mask: {shape: [64, 64], dtype: uint8}\n  weight: {shape: [], dtype: float32}\nrecords:\n",
+    )
+    (tmp_path / "data" / "photos.yaml").write_text(
+        f"defaults: [tfrecord, _self_]\nfile: {tmp_path}/photos.tfrecord\n{snippet}classes: 2\n",
+        encoding="utf-8",
+    )
+    config = compose(f"hydra.searchpath=[file://{tmp_path}]", "data=photos")
+    assert config.data.records["image"].decode == "image"
+    assert config.data.features["tokens"].shape == [None]
+
+
+def test_the_columns_of_the_page_on_data_are_those_of_a_table(compose, tmp_path):
+    snippet = read_data_snippet("Tables")
     (tmp_path / "data").mkdir()
     (tmp_path / "houses.csv").write_text(
         "id,city,floor,door,kind,rooms,note,price\n"
