@@ -1,7 +1,7 @@
 """Reads what a model's outputs are compared with: its losses and metrics. No TensorFlow."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from models.config import ModelConfig
@@ -13,7 +13,7 @@ LOSS = "loss"
 BATCH_LOSS = "batch_loss"
 
 LOSS_KEYS = ("label", "weight")
-METRIC_KEYS = ("label", "output")
+METRIC_KEYS = ("label", "output", "weighted")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Objective:
         output: The output that it looks at.
         label: What the output is compared with: a label, or a feature by name.
         weight: The loss's share in the sum of losses.
+        weighted: Whether a metric counts each example as often as the example's weight says, as a
+            loss always does.
     """
 
     name: str
@@ -35,22 +37,48 @@ class Objective:
     output: str
     label: str
     weight: float = 1.0
+    weighted: bool = False
+
+
+@dataclass(frozen=True)
+class ExampleWeights:
+    """What each example counts in a loss.
+
+    Attributes:
+        label: The label that holds a weight for each example; None where there is none.
+        by_class: The weight of each class in training; 1 for one that is not there.
+    """
+
+    label: str | None = None
+    by_class: Mapping[int, float] = field(default_factory=dict)
+
+
+UNWEIGHTED = ExampleWeights()
 
 
 @dataclass(frozen=True)
 class Objectives:
-    """All losses and metrics of a model."""
+    """All losses and metrics of a model, and what each example counts in them."""
 
     losses: tuple[Objective, ...]
     metrics: tuple[Objective, ...]
+    weights: ExampleWeights = UNWEIGHTED
 
     @property
     def labels(self) -> list[str]:
         """The labels that they need, each once."""
-        return list(dict.fromkeys(one.label for one in (*self.losses, *self.metrics)))
+        named = [one.label for one in (*self.losses, *self.metrics)]
+        if named and self.weights.label is not None:
+            named.append(self.weights.label)
+        return list(dict.fromkeys(named))
 
 
-def read_objectives(config: ModelConfig, labels: Sequence[str], path: str = "model") -> Objectives:
+def read_objectives(
+    config: ModelConfig,
+    labels: Sequence[str],
+    path: str = "model",
+    weights: ExampleWeights = UNWEIGHTED,
+) -> Objectives:
     """Returns the losses and metrics of `config`.
 
     An output's label is the one that its loss names, else the one of the output's name, else the
@@ -60,9 +88,11 @@ def read_objectives(config: ModelConfig, labels: Sequence[str], path: str = "mod
         config: A configuration in which ``validate_objectives`` found nothing.
         labels: What the data has to compare with.
         path: The place of `config`.
+        weights: What each example counts.
     """
     outputs = output_names(config.outputs)
     return Objectives(
+        weights=weights,
         losses=tuple(
             Objective(
                 name=output,
@@ -81,6 +111,7 @@ def read_objectives(config: ModelConfig, labels: Sequence[str], path: str = "mod
                 spec=_without(spec, METRIC_KEYS),
                 output=spec.get("output", outputs[0]),
                 label=_label(spec, spec.get("output", outputs[0]), labels),
+                weighted=spec.get("weighted", False),
             )
             for name, spec in config.metrics.items()
         ),
@@ -183,6 +214,8 @@ def _validate_metrics(
         )
         if not isinstance(spec, Mapping):
             continue
+        if not isinstance(spec.get("weighted", False), bool):
+            yield expected(f"{place}.weighted", "true or false", spec["weighted"])
         if "output" in spec and spec["output"] not in outputs:
             hint = did_you_mean(spec["output"], outputs)
             yield expected(f"{place}.output", "an output of the model", spec["output"], hint)

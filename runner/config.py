@@ -83,6 +83,10 @@ class DataConfig:
             the same one. None puts all lengths together.
         pad: How features whose lengths differ are padded, by name; with zeros to the longest of
             a batch where nothing is said.
+        sample_weight: A label, a column or an array that holds what each example counts in the
+            loss; null where all count the same.
+        class_weight: What the examples of each class count in the loss in training, ``{0: 1.0, 1:
+            5.0}``; ``balanced`` for the inverse of their share; null where all count the same.
     """
 
     name: str = MISSING
@@ -99,6 +103,8 @@ class DataConfig:
     shard: int = 0
     buckets: list[int] = field(default_factory=list)
     pad: dict[str, PadConfig] = field(default_factory=dict)
+    sample_weight: str | None = None
+    class_weight: Any = None
 
 
 @dataclass

@@ -20,6 +20,7 @@ from runner.data.examples import Dataset, Examples
 from runner.data.provenance import describe_data
 from runner.data.sources import read_examples
 from runner.data.splits import split_examples
+from runner.data.weighing import check_sample_weight, resolve_class_weight
 from runner.engine.errors import StepError
 from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
@@ -75,7 +76,7 @@ def run_experiment(
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))
         with clock.phase("data"):
-            dataset, described = _read_data(config)
+            config, dataset, described = _read_data(config)
             feeds = read_feeds(config.feeds)
         with clock.phase("adapt"):
             config = adapt(config, dataset.train)
@@ -92,6 +93,7 @@ def run_experiment(
                 tracker.log_result(measure_balance(described, dataset))
             if config.data.preprocess:
                 tracker.log_result(PreprocessResult(config.data.preprocess))
+        reporter.show_result(described)
         reporter.show_layers(graph.layers)
         results = _timed(_run_task(config, graph, session, dataset), clock)
         try:
@@ -104,11 +106,14 @@ def run_experiment(
     return RunOutcome(tracker.run_id, metrics)
 
 
-def _read_data(config: ExperimentConfig) -> tuple[Dataset, DataResult]:
-    """Returns the splits, and what is logged of them."""
+def _read_data(config: ExperimentConfig) -> tuple[ExperimentConfig, Dataset, DataResult]:
+    """Returns `config` with the weights of classes, the splits, and what is logged of them."""
     examples = read_examples(config.data, config.model.inputs, config.seed)
+    if config.data.sample_weight is not None:
+        check_sample_weight(examples, config.data.sample_weight)
     dataset = split_examples(examples, config.data, config.seed)
-    return dataset, describe_data(config.data, config.seed, examples, dataset)
+    config = resolve_class_weight(config, dataset.train)
+    return config, dataset, describe_data(config.data, config.seed, examples, dataset)
 
 
 def _look_at_model(
@@ -123,7 +128,7 @@ def _look_at_model(
     config = stand_in_statistics(config)
     if isinstance(task, InspectConfig):
         with clock.phase("data"):
-            dataset, described = _read_data(config)
+            config, dataset, described = _read_data(config)
         with clock.phase("build"):
             results += inspect(config, task, dataset, described)
     else:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,8 @@ class DataResult:
         features: ``shape`` and ``dtype`` of each feature, without the batch axis.
         labels: Likewise of each label.
         splits: Those that are not empty.
+        class_weight: What the examples of each class count in training; empty where all count the
+            same.
     """
 
     name: str
@@ -67,6 +69,7 @@ class DataResult:
     features: Mapping[str, Mapping[str, Any]]
     labels: Mapping[str, Mapping[str, Any]]
     splits: Mapping[str, SplitSummary]
+    class_weight: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

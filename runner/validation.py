@@ -27,6 +27,7 @@ from runner.config import (
     TrackingConfig,
     TrainConfig,
 )
+from runner.example_weights import list_targets, validate_example_weights
 from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
 from runner.monitor import validate_stop
@@ -48,11 +49,14 @@ def validate(config: ExperimentConfig) -> None:
     Raises:
         ConfigError: With every problem found, in the order of the composed file.
     """
+    of_model = validate_model(config.model, trusted=config.trusted_modules)
+    trains = isinstance(config.task, TrainConfig) and not of_model
     problems = [
         *_at_least("seed", config.seed, 0),
-        *validate_model(config.model, trusted=config.trusted_modules),
+        *of_model,
         *_validate_data(config.data),
         *validate_features(config),
+        *validate_example_weights(config, trains=trains),
         *_validate_feeds(config),
         *_validate_batch_size(config),
         *_validate_task(config),
@@ -241,8 +245,7 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         yield from validate_stop(task.stop, config.model, validates=validates)
         for key, value in vars(task.every).items():
             yield from _at_least(f"task.every.{key}", value, 1)
-        features = list(dict.fromkeys([*config.model.inputs, *config.data.features]))
-        yield from validate_labels(config.model, list(config.data.labels), features)
+        yield from _validate_labels(config)
         if config.model.loss is None and not _may_add_loss(config):
             what = "a loss, which task=train needs where no layer of your own adds one"
             yield expected("model.loss", what, None)
@@ -345,8 +348,15 @@ def _validate_comparison(path: str, fetch: Fetch, config: ExperimentConfig) -> I
     elif model.loss is None and not _may_add_loss(config):
         yield expected("model.loss", f"a loss, which {path} needs", None)
     if not isinstance(config.task, TrainConfig):
-        features = list(dict.fromkeys([*model.inputs, *config.data.features]))
-        yield from validate_labels(model, list(config.data.labels), features)
+        yield from _validate_labels(config)
+
+
+def _validate_labels(config: ExperimentConfig) -> Iterator[Problem]:
+    data = config.data
+    labels = list_targets(data)
+    others = dict.fromkeys([*config.model.inputs, *data.features, *data.labels])
+    features = [name for name in others if name not in labels]
+    yield from validate_labels(config.model, labels, features)
 
 
 def _is_fetchable(fetched: str, config: ExperimentConfig, wiring: Wiring) -> bool:

@@ -13,11 +13,12 @@ from models.config import TensorConfig
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from models.registry import DTYPES
 from runner.config import ArraysDataConfig
-from runner.data.description import Description, check_split_columns, split_columns
+from runner.data.description import Description, check_columns, split_columns
 from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.memory import is_streamed
 from runner.data.missing import choose_rows
+from runner.example_weights import list_labels
 
 Value = TypeVar("Value")
 
@@ -153,7 +154,7 @@ def _open_arrays(config: ArraysDataConfig) -> dict[str, np.ndarray]:
             hint = did_you_mean(target, list(arrays))
             place = f"data.targets[{index}]"
             problems.append(expected(place, f"an array of {path.name}", target, hint))
-    problems += check_split_columns(config, list(arrays), f"an array of {path.name}")
+    problems += check_columns(config, list(arrays), f"an array of {path.name}")
     for name, array in arrays.items():
         if array.ndim == 0:
             what = f"an array with an axis of examples as {name!r} of {path.name}"
@@ -228,7 +229,7 @@ def _part(
     config: ArraysDataConfig, values: Mapping[str, Value]
 ) -> tuple[dict[str, Value], dict[str, Value]]:
     """Returns the features and the labels among `values`."""
-    labels = {name: values[name] for name in config.targets}
+    labels = {name: values[name] for name in list_labels(config)}
     others = {*labels, *split_columns(config)}
     return {name: value for name, value in values.items() if name not in others}, labels
 

@@ -7,7 +7,6 @@ also be an index, and text is as it is, each a feature of its own.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,8 @@ import pyarrow.compute as pc
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.config import COLUMN_TYPES, ENCODINGS, ColumnConfig, TableDataConfig
 from runner.data.arrow import Table
-from runner.data.description import check_split_columns, split_columns
+from runner.data.description import check_columns, split_columns
+from runner.example_weights import list_labels
 
 NUMBERS = "numbers"
 # Rows are counted as people do who look at the table.
@@ -76,9 +76,7 @@ def read_columns(config: TableDataConfig, table: Table) -> dict[str, Column]:
     if problems:
         raise ConfigError(problems)
     columns = [
-        _read_column(table, name, config.columns.get(name, {}), name in config.targets)
-        for name in names
-        if name not in split_columns(config)
+        _read_column(config, table, name) for name in names if name not in split_columns(config)
     ]
     used = {column.name: column for column in columns if column.config.type != "ignore"}
     problems += _check_features(config, used)
@@ -92,7 +90,7 @@ def _check_names(config: TableDataConfig, names: Sequence[str]) -> Iterator[Prob
         if target not in names:
             hint = did_you_mean(target, names)
             yield expected(f"data.targets[{index}]", "a column of the table", target, hint)
-    yield from check_split_columns(config, names, "a column of the table")
+    yield from check_columns(config, names, "a column of the table")
     for name in config.columns:
         if name not in names:
             hint = did_you_mean(name, names)
@@ -116,6 +114,8 @@ def _check_columns(config: TableDataConfig) -> Iterator[Problem]:
             yield expected(f"{path}.type", "a type of columns", kind, hint)
         if kind == "ignore" and name in config.targets:
             yield expected(f"{path}.type", "another type for a target", kind)
+        elif kind not in (None, "numeric") and name == config.sample_weight:
+            yield expected(f"{path}.type", "numeric, since data.sample_weight names it", kind)
         if encoding not in ENCODINGS:
             yield expected(f"{path}.encoding", " or ".join(ENCODINGS), encoding)
         if not isinstance(declared.get("feature"), str | None):
@@ -136,21 +136,23 @@ def _check_features(config: TableDataConfig, columns: Mapping[str, Column]) -> I
                 yield expected(place, what, name)
 
 
-def _read_column(table: Table, name: str, spec: Mapping[str, Any], is_target: bool) -> Column:
-    declared = ColumnConfig(**spec)
-    kind = declared.type or _infer(table, name, is_target)
+def _read_column(config: TableDataConfig, table: Table, name: str) -> Column:
+    declared = ColumnConfig(**config.columns.get(name, {}))
+    is_target = name in config.targets
+    is_weight = name == config.sample_weight and not is_target
+    kind = declared.type or ("numeric" if is_weight else _infer(table, name, is_target))
     encoding = "index" if is_target else declared.encoding
-    config = replace(declared, type=kind, encoding=encoding)
+    settled = replace(declared, type=kind, encoding=encoding)
     if kind != "categorical":
-        return Column(name, config)
+        return Column(name, settled)
     if declared.categories is not None:
-        return Column(name, config, tuple(map(str, declared.categories)))
+        return Column(name, settled, tuple(map(str, declared.categories)))
     found = table.find_unique(name)
     # Numbers in their order, not in that of their digits.
     ordered = found.take(pc.sort_indices(found)).cast(pa.string()).to_pylist()
     if declared.fill is not None and str(declared.fill) not in ordered:
         ordered.append(str(declared.fill))
-    return Column(name, config, tuple(ordered))
+    return Column(name, settled, tuple(ordered))
 
 
 def _infer(table: Table, name: str, is_target: bool) -> str:
@@ -171,7 +173,7 @@ def group_columns(
     """Returns the columns of each feature, in the order of the table."""
     features: dict[str, list[Column]] = {}
     for name, column in columns.items():
-        if name not in config.targets:
+        if name not in list_labels(config):
             features.setdefault(column.feature, []).append(column)
     return features
 

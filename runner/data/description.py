@@ -29,16 +29,13 @@ def split_columns(config: ColumnsDataConfig) -> list[str]:
     return list(dict.fromkeys(name for name in named if name is not None))
 
 
-def check_split_columns(
-    config: ColumnsDataConfig, names: Sequence[str], what: str
-) -> Iterator[Problem]:
-    """Yields which of the columns that ``split_columns`` returns is not among `names`."""
-    if config.id is not None and config.id not in names:
-        yield expected("data.id", what, config.id, did_you_mean(config.id, names))
-    for key in SPLIT_COLUMNS:
-        name = getattr(config.split, key)
+def check_columns(config: ColumnsDataConfig, names: Sequence[str], what: str) -> Iterator[Problem]:
+    """Yields what of the columns of weights, of splits and of ids is not among `names`."""
+    named = {"data.sample_weight": config.sample_weight, "data.id": config.id}
+    named |= {f"data.split.{key}": getattr(config.split, key) for key in SPLIT_COLUMNS}
+    for path, name in named.items():
         if name is not None and name not in names:
-            yield expected(f"data.split.{key}", what, name, did_you_mean(name, names))
+            yield expected(path, what, name, did_you_mean(name, names))
 
 
 def check_tensors(

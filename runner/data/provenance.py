@@ -10,6 +10,7 @@ import numpy as np
 
 from runner.config import DataConfig, FileDataConfig, RandomDataConfig
 from runner.data.examples import Dataset, Examples, LazyColumn
+from runner.example_weights import read_weights
 from runner.results import DataResult, SplitSummary
 
 # Labels of more values than these are not taken for classes.
@@ -39,6 +40,7 @@ def describe_data(
             for name, split in vars(dataset).items()
             if len(split)
         },
+        class_weight=read_weights(config).by_class,
     )
 
 

@@ -26,6 +26,7 @@ from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.memory import is_streamed
 from runner.data.missing import choose_rows
+from runner.example_weights import list_labels
 
 _HINT = "Set data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out."
 # Of what is read of a streamed table in one go, and of what is shuffled at once.
@@ -50,7 +51,7 @@ def describe_table(config: TableDataConfig) -> Description:
     main = columns[config.targets[0]] if config.targets else None
     return Description(
         features,
-        {name: TensorConfig([], columns[name].dtype) for name in config.targets},
+        {name: TensorConfig([], columns[name].dtype) for name in list_labels(config)},
         len(main.categories) if main is not None and main.categories else None,
     )
 
@@ -96,7 +97,7 @@ def _read_all(config: TableDataConfig, columns: Mapping[str, Column], table: Tab
             name: join(parts, [arrays[part.name] for part in parts])
             for name, parts in group_columns(config, columns).items()
         },
-        labels={name: label_of(columns[name], arrays[name]) for name in config.targets},
+        labels={name: label_of(columns[name], arrays[name]) for name in list_labels(config)},
         rows=rows,
         columns=named,
         ids=None if config.id is None else named[config.id],
@@ -107,7 +108,7 @@ def _open_stream(
     config: TableDataConfig, columns: Mapping[str, Column], table: ParquetTable
 ) -> Examples:
     """Returns all rows, whose features are read when they are asked for."""
-    targets = {name: columns[name] for name in config.targets}
+    targets = {name: columns[name] for name in list_labels(config)}
     guides = split_columns(config)
     # There may be very many.
     rows = np.arange(table.num_rows, dtype=np.min_scalar_type(-table.num_rows))

@@ -31,6 +31,7 @@ from runner.engine.losses import Comparison, Tensors
 from runner.engine.steps import Step, TrainingSteps, trace_training
 from runner.engine.tracing import trace_function
 from runner.engine.variables import VariableValue
+from runner.example_weights import list_targets, read_weights
 from runner.feeds import FeedValue
 from runner.fetches import flatten_fetches, parse_fetch
 from runner.results import LayerSummary
@@ -174,7 +175,8 @@ def assign_fed(
 def read_compared(config: ExperimentConfig) -> Objectives:
     """Returns what outputs are compared with; nothing where neither task nor fetch compares."""
     if isinstance(config.task, TrainConfig) or _fetches_compare(config):
-        return read_objectives(config.model, list(config.data.labels))
+        targets = list_targets(config.data)
+        return read_objectives(config.model, targets, weights=read_weights(config.data))
     return Objectives((), ())
 
 
@@ -234,7 +236,7 @@ def _trace_predict(
         values = model.call_layers(features, training=is_training)
         if not is_training:
             classes.update(_find_classes(config, model, values))
-        comparison.open(values, {**features, **labels})
+        comparison.open(values, {**features, **labels}, is_training=is_training)
         scope = FetchScope(
             model=model,
             values=values,
@@ -266,7 +268,7 @@ def _find_classes(
     config: ExperimentConfig, model: BuiltModel, values: Mapping[str, object]
 ) -> Iterator[tuple[str, tf.Tensor]]:
     """Yields the name and the tensor of each output that is compared with classes."""
-    for classifier in read_classifiers(config.model, list(config.data.labels)):
+    for classifier in read_classifiers(config.model, list_targets(config.data)):
         output = find_output(values, model.outputs[classifier.output])
         # A Session refuses to fetch the very tensor that it feeds.
         if isinstance(output, tf.Tensor) and output.op.type != "Placeholder":

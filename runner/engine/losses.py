@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -39,14 +39,16 @@ class Meters:
     by_output: Mapping[str, keras.metrics.Mean]
     metrics: Mapping[str, tuple[Objective, keras.metrics.Metric]]
 
-    def update(self, losses: Losses, targets: Tensors, outputs: Tensors) -> None:
+    def update(
+        self, losses: Losses, targets: Tensors, outputs: Tensors, weights: tf.Tensor | None
+    ) -> None:
         """Adds a batch, the losses weighed by its number of examples as in ``fit``."""
         examples = tf.shape(next(iter(outputs.values())))[0]
         self.loss.update_state(losses.total, sample_weight=examples)
         for output, mean in self.by_output.items():
             mean.update_state(losses.by_output[output], sample_weight=examples)
         for objective, metric in self.metrics.values():
-            _compare(objective, metric.update_state, targets, outputs)
+            _measure(objective, metric, targets, outputs, weights)
 
     def results(self) -> dict[str, tf.Tensor]:
         """Returns what has been gathered since the last reset."""
@@ -64,21 +66,60 @@ class Meters:
             metric.reset_state()
 
 
-# Of targets, outputs and the losses that layers added.
-LossFunction = Callable[[Tensors, Tensors, Sequence[tf.Tensor]], Losses]
+# Of targets, outputs, the losses that layers added and what each example counts, if it is given.
+LossFunction = Callable[[Tensors, Tensors, Sequence[tf.Tensor], tf.Tensor | None], Losses]
+
+
+def weigh_examples(
+    objectives: Objectives, targets: Tensors, *, is_training: bool
+) -> tf.Tensor | None:
+    """Returns (batch,) what each example counts; None where all count the same.
+
+    Args:
+        objectives: What is declared of weights.
+        targets: The labels by name.
+        is_training: Whether the weights of classes count too, as in ``fit``.
+    """
+    declared, weights = objectives.weights, None
+    if declared.label is not None and objectives.labels:
+        weights = tf.cast(targets[declared.label], keras.config.floatx())
+    if is_training and declared.by_class:
+        by_class = _weigh_classes(declared.by_class, targets[objectives.losses[0].label])
+        weights = by_class if weights is None else weights * by_class
+    return weights
+
+
+def _weigh_classes(by_class: Mapping[int, float], label: tf.Tensor) -> tf.Tensor:
+    """Returns (batch,) the weights of classes that are (batch,), (batch, 1) or a 1 among zeros."""
+    if label.shape.rank > 1:
+        is_index = label.shape[-1] == 1
+        label = tf.squeeze(label, -1) if is_index else tf.argmax(label, axis=-1)
+    classes = tf.cast(tf.round(label) if label.dtype.is_floating else label, tf.int32)
+    most = max(by_class)
+    table = [by_class.get(index, 1.0) for index in range(most + 1)]
+    is_known = (classes >= 0) & (classes <= most)
+    # The last is for all others.
+    index = tf.where(is_known, classes, most + 1)
+    return tf.gather(tf.constant([*table, 1.0], keras.config.floatx()), index)
 
 
 def build_losses(objectives: Objectives) -> LossFunction:
-    """Returns the function of targets, outputs and added losses that gives the losses."""
+    """Returns the function that gives the losses."""
     functions = [
         (objective, build_object(objective.path, "losses", objective.spec))
         for objective in objectives.losses
     ]
 
-    def compute_losses(targets: Tensors, outputs: Tensors, added: Sequence[tf.Tensor]) -> Losses:
+    def compute_losses(
+        targets: Tensors,
+        outputs: Tensors,
+        added: Sequence[tf.Tensor],
+        weights: tf.Tensor | None,
+    ) -> Losses:
         by_output = {
             objective.output: _require_number(
-                objective.path, _compare(objective, function, targets, outputs)
+                objective.path,
+                _compare(objective, partial(_lose, function, weights), targets, outputs),
             )
             for objective, function in functions
         }
@@ -122,13 +163,16 @@ class Comparison:
     def __init__(self, model: BuiltModel, objectives: Objectives) -> None:
         """Makes the metrics' variables."""
         self._model = model
+        self._objectives = objectives
         self._compute_losses = build_losses(objectives)
         self._metrics = build_meters(objectives).metrics
         self._outputs: Tensors = {}
         self._targets: Tensors = {}
+        self._is_training = False
 
-    def open(self, values: Mapping[str, Any], targets: Tensors) -> None:
+    def open(self, values: Mapping[str, Any], targets: Tensors, *, is_training: bool) -> None:
         """Takes the values of a call, right after it, and what its outputs are compared with."""
+        self._is_training = is_training
         self._outputs = {
             name: find_output(values, reference) for name, reference in self._model.outputs.items()
         }
@@ -138,7 +182,9 @@ class Comparison:
     @cached_property
     def losses(self) -> Losses:
         """The losses of the call."""
-        return self._compute_losses(self._targets, self._outputs, self._added)
+        return self._compute_losses(
+            self._targets, self._outputs, self._added, self._weigh(self._targets)
+        )
 
     @cached_property
     def metrics(self) -> Tensors:
@@ -148,11 +194,44 @@ class Comparison:
             results = {}
             for name, (objective, metric) in self._metrics.items():
                 metric.reset_state()
-                _compare(objective, metric.update_state, targets, outputs)
+                _measure(objective, metric, targets, outputs, self._weigh(targets))
                 results[name] = _require_number(objective.path, metric.result())
             return results
 
         return trace_function(measure, self._targets, self._outputs)
+
+    def _weigh(self, targets: Tensors) -> tf.Tensor | None:
+        return weigh_examples(self._objectives, targets, is_training=self._is_training)
+
+
+def _lose(
+    function: Callable[..., tf.Tensor],
+    weights: tf.Tensor | None,
+    label: tf.Tensor,
+    output: tf.Tensor,
+) -> tf.Tensor:
+    """Returns the loss of examples that count (batch,) `weights`."""
+    if weights is None:
+        return function(label, output)
+    if output.shape.rank > 2 and isinstance(function, keras.losses.Loss):
+        # Keras multiplies (batch, steps) losses by (batch,) weights as they stand.
+        losses = function.call(tf.cast(label, output.dtype), output)
+        weights = tf.reshape(weights, [-1, *[1] * (losses.shape.rank - 1)])
+    return function(label, output, sample_weight=weights)
+
+
+def _measure(
+    objective: Objective,
+    metric: keras.metrics.Metric,
+    targets: Tensors,
+    outputs: Tensors,
+    weights: tf.Tensor | None,
+) -> None:
+    """Adds a batch to a metric, its examples weighed if the metric is declared to be."""
+    update = metric.update_state
+    if objective.weighted and weights is not None:
+        update = partial(update, sample_weight=weights)
+    _compare(objective, update, targets, outputs)
 
 
 def _compare(

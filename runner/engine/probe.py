@@ -76,7 +76,7 @@ def probe_step(
         def probe(features: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
             values = model.call_layers(features, training=is_training)
             named = _flatten({call.name: values[call.name] for call in model.calls})
-            comparison.open(values, {**features, **labels})
+            comparison.open(values, {**features, **labels}, is_training=is_training)
             losses, gradients = {}, {}
             if is_compared:
                 losses = {"": comparison.losses.total, **comparison.losses.by_output}

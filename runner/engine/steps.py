@@ -19,7 +19,7 @@ from models.problems import ConfigError, Problem
 from runner.engine.feeds import Placeholder
 from runner.engine.fetches import Fetched
 from runner.engine.generators import same_draws
-from runner.engine.losses import Meters, Tensors, build_losses, build_meters
+from runner.engine.losses import Meters, Tensors, build_losses, build_meters, weigh_examples
 from runner.engine.tracing import trace_concrete, trace_function
 
 IS_FINITE = "is_finite"
@@ -97,23 +97,25 @@ def trace_training(
 
     def train(features: Tensors, labels: Tensors) -> dict[str, tf.Tensor]:
         targets = {**features, **labels}
+        weights = weigh_examples(objectives, targets, is_training=True)
         with tf.GradientTape() as tape:
             outputs = model.call(features, training=True)
-            losses = compute_losses(targets, outputs, model.keras_model.losses)
+            losses = compute_losses(targets, outputs, model.keras_model.losses, weights)
             scaled_loss = optimizer.scale_loss(losses.total)
         gradients = tape.gradient(scaled_loss, variables)
         if all(gradient is None for gradient in gradients):
             message = "no weight has a gradient; a layer in between cannot be differentiated."
             raise ConfigError([Problem("model.layers", message)])
         optimizer.apply(gradients, variables)
-        train_meters.update(losses, targets, outputs)
+        train_meters.update(losses, targets, outputs, weights)
         return {BATCH_LOSS: losses.total, **train_meters.results()}
 
     def evaluate(features: Tensors, labels: Tensors) -> dict[str, tf.Tensor]:
         targets = {**features, **labels}
+        weights = weigh_examples(objectives, targets, is_training=False)
         outputs = model.call(features, training=False)
-        losses = compute_losses(targets, outputs, model.keras_model.losses)
-        evaluate_meters.update(losses, targets, outputs)
+        losses = compute_losses(targets, outputs, model.keras_model.losses, weights)
+        evaluate_meters.update(losses, targets, outputs, weights)
         return {BATCH_LOSS: losses.total, **evaluate_meters.results()}
 
     def reset(meters: Meters) -> Step:

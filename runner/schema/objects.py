@@ -53,6 +53,11 @@ _KEYS: Mapping[str, Schema] = {
         "description": "The output that it looks at.",
         **value_of(["string"], "a text"),
     },
+    "weighted": {
+        "description": "Whether it counts examples by their weights, as the loss does.",
+        "default": False,
+        **value_of(["boolean"], "true or false"),
+    },
 }
 _TRAINABLE: Schema = {
     "description": "Whether its weights are trained.",

@@ -19,6 +19,7 @@ from runner.config import (
     ExperimentConfig,
     TableDataConfig,
 )
+from runner.example_weights import BALANCED
 from runner.schema.layers import NAMES
 from runner.schema.values import PARTIAL, Schema, check_text, offer_texts, refer, value_of
 
@@ -37,6 +38,7 @@ _DECLARED: Mapping[tuple[type, str], str] = {
     (ModelConfig, "metrics"): "scores",
     (ExperimentConfig, "optimizer"): "optimizers",
 }
+_WEIGHTS = "balanced, or a mapping of classes to weights"
 _FURTHER: Mapping[tuple[type, str], Schema] = {
     (ModelConfig, "inputs"): NAMES,
     (ModelConfig, "outputs"): refer("outputs"),
@@ -51,6 +53,12 @@ _FURTHER: Mapping[tuple[type, str], Schema] = {
     (DataConfig, "preprocess"): {
         **NAMES,
         "additionalProperties": refer(f"stack{PARTIAL}"),
+    },
+    (DataConfig, "class_weight"): {
+        **value_of(["mapping", "string", "null"], _WEIGHTS),
+        **offer_texts([BALANCED]),
+        **check_text([BALANCED], _WEIGHTS),
+        "additionalProperties": {**value_of(["number"], "a number"), "minimum": 0},
     },
     (TableDataConfig, "columns"): {"additionalProperties": refer(f"ColumnConfig{PARTIAL}")},
 }

@@ -11,6 +11,7 @@ from runner.data.examples import Examples
 from runner.data.streams import iterate_batches
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
+from runner.example_weights import list_targets
 from runner.results import ClassifyResult
 
 MOST_SHOWN = 32
@@ -70,7 +71,7 @@ def classify_examples(
     step = session.callable(graph.classify)
     pending = [
         _Gathered(classifier)
-        for classifier in read_classifiers(config.model, list(config.data.labels))
+        for classifier in read_classifiers(config.model, list_targets(config.data))
         if classifier.output in graph.classify.fetches
     ]
     is_batched = isinstance(config.task, TrainConfig)

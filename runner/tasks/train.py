@@ -18,6 +18,7 @@ from runner.engine.planning import choose_plan
 from runner.engine.plans import Plan, TrainingPlans
 from runner.engine.session import GraphSession
 from runner.engine.steps import TrainingSteps
+from runner.example_weights import BALANCED
 from runner.results import (
     CheckpointResult,
     Metrics,
@@ -45,7 +46,7 @@ def train(
     """Yields the steps, each epoch's and the test's metrics, fetches, and test examples classified.
 
     Args:
-        config: The whole experiment.
+        config: The whole experiment, its class weights in numbers.
         task: Its task.
         graph: The experiment's graph, with training steps.
         session: An open Session on it.
@@ -57,6 +58,8 @@ def train(
     """
     if graph.training is None:
         raise ValueError("the graph was built for a task that does not train")
+    if config.data.class_weight == BALANCED:
+        raise ValueError("the graph was built before class weights were balanced")
 
     def read_weights() -> dict[str, np.ndarray]:
         return session.read(graph.weights)

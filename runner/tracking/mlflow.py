@@ -1,6 +1,7 @@
 """Writes a run's entries to MLflow."""
 
 import importlib
+import json
 import logging
 import os
 import re
@@ -86,6 +87,7 @@ _PICTURES: dict[type, str] = {
 }
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
+_MOST_TAG_CHARACTERS = 5000
 _FLUSH_SECONDS = 2.0
 _NO_DRAWING = (ImportError, OSError, ValueError)
 
@@ -236,6 +238,9 @@ class MlflowRun:
     def _log_data(self, result: DataResult) -> None:
         self._warn_of_other_data(result)
         self._log_tags({"data.source": result.source, "data.digest": result.digest})
+        if result.class_weight:
+            weights = json.dumps(result.class_weight)
+            self._log_tags({"data.class_weight": weights[:_MOST_TAG_CHARACTERS]})
         self._client.log_inputs(self.run_id, list(list_inputs(result)))
 
     def _warn_of_other_data(self, result: DataResult) -> None:
