@@ -53,6 +53,8 @@ class TrainingSteps:
         reset: Forgets what the metrics of ``train`` have gathered.
         reset_evaluation: Likewise of ``evaluate``.
         check: ``is_finite``, whether all trained weights are.
+        finalize: Gives the trained weights their final values, such as their averages, as ``fit``
+            does at its end; None where the optimizer keeps no averages.
         features: Those of the feeds of ``train`` that go into the model.
         labels: Those that are compared with.
         function: What ``train`` calls: features and labels to its fetches.
@@ -64,6 +66,7 @@ class TrainingSteps:
     reset: Step
     reset_evaluation: Step
     check: Step
+    finalize: Step | None
     features: Mapping[str, Placeholder]
     labels: Mapping[str, Placeholder]
     function: Any
@@ -129,10 +132,15 @@ def trace_training(
         finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in variables]
         return {IS_FINITE: tf.reduce_all(finite)}
 
+    def finalize() -> dict[str, tf.Tensor]:
+        optimizer.finalize_variable_values(variables)
+        return {"done": tf.constant(True)}
+
     def trace_for_xla() -> Any:
         with same_draws():
             return trace_concrete(train, features, labels)
 
+    averages = getattr(optimizer, "inner_optimizer", optimizer).use_ema
     feeds = {**features, **labels}
     function = trace_concrete(train, features, labels)
     with tf.name_scope("train"):
@@ -143,6 +151,7 @@ def trace_training(
         reset=reset(train_meters),
         reset_evaluation=reset(evaluate_meters),
         check=Step("check", {}, trace_function(check)),
+        finalize=Step("finalize", {}, trace_function(finalize)) if averages else None,
         features=features,
         labels=labels,
         function=function,

@@ -117,6 +117,7 @@ class _Trainer:
         self._evaluate = session.callable(steps.evaluate)
         self._reset = session.callable(steps.reset)
         self._reset_evaluation = session.callable(steps.reset_evaluation)
+        self._finalize = None if steps.finalize is None else session.callable(steps.finalize)
         self._watch = Watch(config, graph, session, steps) if config.debug.check_finite else None
         self._dataset = dataset
         self._feeder = feeder
@@ -207,7 +208,12 @@ class _Trainer:
             yield CheckpointResult(self._step, self._session.read(self._graph.variables))
 
     def _end(self) -> Iterator[Result]:
-        """Gives the weights the values of the best look, if that is asked for."""
+        """Gives the weights their averages, or the values of the best look, if that is asked for.
+
+        In the order of ``fit``: what EarlyStopping takes back was looked at, averages were not.
+        """
+        if self._finalize is not None:
+            self._finalize({})
         best = self._stopper.best_weights
         if best is not None:
             self._session.load((self._graph.weights[name], value) for name, value in best.items())
