@@ -316,6 +316,29 @@ class StopConfig:
 
 
 @dataclass
+class PlateauConfig:
+    """When the learning rate is reduced, as by ``keras.callbacks.ReduceLROnPlateau``.
+
+    Attributes:
+        monitor: What is looked at, as ``task.stop.monitor``.
+        mode: ``min`` or ``max``; null for what the metric's name and type say.
+        factor: What the learning rate is multiplied by, above 0 and below 1.
+        patience: After so many looks that bettered nothing; null for never.
+        min_delta: By how much a value has to be better to count.
+        cooldown: Looks after a reduction that are not counted.
+        min_learning_rate: What the learning rate is not reduced below.
+    """
+
+    monitor: str = MISSING
+    mode: str | None = MISSING
+    factor: float = MISSING
+    patience: int | None = MISSING
+    min_delta: float = MISSING
+    cooldown: int = MISSING
+    min_learning_rate: float = MISSING
+
+
+@dataclass
 class EveryConfig:
     """After how many steps something is done, each time; a call of steps ends there.
 
@@ -337,11 +360,13 @@ class TrainConfig(ExamplesTaskConfig):
     Attributes:
         epochs: Passes over the training examples.
         stop: When training ends before that.
+        plateau: When the learning rate is reduced.
         every: What is done every so many steps.
     """
 
     epochs: int = MISSING
     stop: StopConfig = field(default_factory=StopConfig)
+    plateau: PlateauConfig = field(default_factory=PlateauConfig)
     every: EveryConfig = field(default_factory=EveryConfig)
 
 

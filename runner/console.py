@@ -22,6 +22,7 @@ from runner.results import (
     InspectResult,
     LayerCost,
     LayerSummary,
+    LearningRateResult,
     Metrics,
     PlanResult,
     Result,
@@ -76,6 +77,7 @@ class Reporter:
         self._warnings = _Warnings(self._console)
         self._bar: _TrainingBar | None = None
         self._ends: list[str] = []
+        self._reductions: list[LearningRateResult] = []
 
     def show_warnings(self, warnings: Sequence[Problem]) -> None:
         """Shows options that do not do what they say."""
@@ -95,6 +97,11 @@ class Reporter:
         match result:
             case Started() if self._console.is_terminal:
                 self._bar = _TrainingBar(self._console, result)
+            case DataResult(class_weight=by_class) if by_class:
+                weights = {str(index): weight for index, weight in by_class.items()}
+                self._ends.append(f"weights  of classes: {format_metrics(weights)}")
+            case LearningRateResult() if result.is_reduced:
+                self._reductions.append(result)
             case PlanResult():
                 self._show_plan(result)
             case StepsResult() if self._bar:
@@ -134,7 +141,7 @@ class Reporter:
         times = "  ".join(
             f"{phase} {spent:.1f} s" for phase, spent in seconds.items() if spent >= _LEAST_SECONDS
         )
-        lines = [*self._ends, f"time     {times}"]
+        lines = [*self._ends, *_describe_reductions(self._reductions), f"time     {times}"]
         if run_id is not None:
             lines.append(f"run      {run_id}")
             lines.append(f"open     {' '.join(self._open_command)} --run {run_id}")
@@ -313,6 +320,13 @@ def _describe_latencies(result: BenchmarkResult) -> Iterator[str]:
     for each in result.latencies:
         times = "".join(f"{each.percentile(percent):10,.1f} us" for percent in (50, 90, 99))
         yield f"{each.batch_size:5d}{times}{each.examples_per_second:13,.0f}  {each.plan}"
+
+
+def _describe_reductions(results: Sequence[LearningRateResult]) -> Iterator[str]:
+    if results:
+        last, times = results[-1], "once" if len(results) == 1 else f"{len(results)} times"
+        rate = f"{last.value:.4g}"
+        yield f"plateau  learning rate {rate}, reduced {times}, last after step {last.step}"
 
 
 def _describe_stop(result: StopResult) -> str:

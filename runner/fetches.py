@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 LOSS = "loss"
 OPTIMIZER = "optimizer"
+LEARNING_RATE = f"{OPTIMIZER}.learning_rate"
 LAYER_INPUT = "input"
 
 FetchKind = Literal["value", "grad", "loss", "metric"]

@@ -1,12 +1,15 @@
-"""What training may look at to decide when to end. No TensorFlow."""
+"""What training may look at to decide when to end or to slow down. No TensorFlow."""
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
 
 from models.config import ModelConfig
 from models.objectives import LOSS
 from models.problems import Problem, did_you_mean, expected
 from models.wiring import output_names
-from runner.config import StopConfig
+from runner.config import PlateauConfig, StopConfig, TrainConfig
 
 STEP_LOSS = "step/loss"
 _SPLITS = ("train", "validation")
@@ -15,41 +18,77 @@ _SPLITS = ("train", "validation")
 _LOWER_IS_BETTER = ("loss", "error", "crossentropy", "divergence", "poisson", "hinge", "logcosh")
 
 
-def is_higher_better(config: StopConfig, metrics: Mapping[str, Mapping[str, object]]) -> bool:
-    """Returns whether of two values of the monitored metric the higher is the better.
+class Monitored(Protocol):
+    """A configuration that says what is looked at, and which of two values is the better."""
+
+    monitor: str
+    mode: str | None
+    min_delta: float
+
+
+class Monitor:
+    """Finds what is looked at, and tells the better values from the worse."""
+
+    def __init__(self, config: Monitored, metrics: Mapping[str, Mapping[str, object]]) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            config: What is looked at.
+            metrics: The declarations of the model's metrics by name.
+        """
+        self._split, _, self._name = config.monitor.partition("/")
+        self._min_delta = config.min_delta
+        kind = str(metrics.get(self._name, {}).get("type", ""))
+        name = f"{self._name} {kind}".lower()
+        self.is_higher_better = not any(part in name for part in _LOWER_IS_BETTER)
+        if config.mode is not None:
+            self.is_higher_better = config.mode == "max"
+
+    def find(self, split: str, metrics: Mapping[str, float]) -> float | None:
+        """Returns the value among the metrics of a split; None where it is not of that split."""
+        return metrics[self._name] if split == self._split else None
+
+    def is_better(self, value: float, best: float | None) -> bool:
+        """Returns whether `value` is better than the best so far; None where there was none."""
+        if best is None:
+            return not np.isnan(value)
+        by = self._min_delta
+        return value > best + by if self.is_higher_better else value < best - by
+
+
+def validate_monitors(
+    config: TrainConfig, model: ModelConfig, *, validates: bool
+) -> Iterator[Problem]:
+    """Yields what is wrong with what is looked at.
 
     Args:
-        config: What is looked at.
-        metrics: The declarations of the model's metrics by name.
-    """
-    if config.mode is not None:
-        return config.mode == "max"
-    name = config.monitor.partition("/")[2]
-    kind = str(metrics.get(name, {}).get("type", ""))
-    return not any(part in f"{name} {kind}".lower() for part in _LOWER_IS_BETTER)
-
-
-def validate_stop(config: StopConfig, model: ModelConfig, *, validates: bool) -> Iterator[Problem]:
-    """Yields what is wrong with `config`.
-
-    Args:
-        config: When training ends.
+        config: When training ends, and when it slows down.
         model: The model, whose losses and metrics can be looked at.
         validates: Whether there is a validation split.
     """
-    if config.mode not in (None, "min", "max"):
-        yield expected("task.stop.mode", "min, max or null", config.mode)
-    if config.target is None and config.patience is None:
-        return
+    stop, plateau = config.stop, config.plateau
+    watches = stop.target is not None or stop.patience is not None
+    for path, one, is_used in (
+        ("task.stop", stop, watches),
+        ("task.plateau", plateau, plateau.patience is not None),
+    ):
+        if one.mode not in (None, "min", "max"):
+            yield expected(f"{path}.mode", "min, max or null", one.mode)
+        if is_used:
+            yield from _validate_monitor(f"{path}.monitor", one, model, validates=validates)
+
+
+def _validate_monitor(
+    path: str, config: StopConfig | PlateauConfig, model: ModelConfig, *, validates: bool
+) -> Iterator[Problem]:
     known = list(_find_monitors(model))
     if config.monitor not in known:
         what = "what is measured in training"
-        hint = did_you_mean(config.monitor, known)
-        yield expected("task.stop.monitor", what, config.monitor, hint)
+        yield expected(path, what, config.monitor, did_you_mean(config.monitor, known))
     elif config.monitor.startswith("validation/") and not validates:
         hint = "Set data.split.validation, or look at train/loss."
         what = "something that is measured; data.split.validation is 0"
-        yield expected("task.stop.monitor", what, config.monitor, hint)
+        yield expected(path, what, config.monitor, hint)
 
 
 def _find_monitors(model: ModelConfig) -> Iterator[str]:

@@ -520,6 +520,21 @@ class CheckpointResult:
 
 
 @dataclass(frozen=True)
+class LearningRateResult:
+    """The learning rate after a step.
+
+    Attributes:
+        step: Counted from 1.
+        value: The rate.
+        is_reduced: Whether it was reduced there, since nothing got better.
+    """
+
+    step: int
+    value: float
+    is_reduced: bool
+
+
+@dataclass(frozen=True)
 class StopResult:
     """Training ended before its last epoch, or its best weights were taken back.
 
@@ -705,6 +720,7 @@ Result = (
     | DrawingResult
     | WeightsResult
     | CheckpointResult
+    | LearningRateResult
     | StopResult
     | WaitResult
     | SweepResult

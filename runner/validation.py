@@ -1,7 +1,8 @@
 """What is wrong with an experiment's configuration, as far as can be told without TensorFlow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from models.config import TensorConfig
 from models.declarations import check_call
@@ -20,6 +21,7 @@ from runner.config import (
     ExperimentConfig,
     ForwardConfig,
     InspectConfig,
+    PlateauConfig,
     RandomDataConfig,
     SqliteTrackingConfig,
     TaskConfig,
@@ -30,7 +32,7 @@ from runner.config import (
 from runner.example_weights import list_targets, validate_example_weights
 from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
-from runner.monitor import validate_stop
+from runner.monitor import validate_monitors
 from runner.preprocessing import validate_features
 from runner.session_options import validate_session
 
@@ -240,9 +242,10 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         yield from _at_least("task.epochs", task.epochs, 1)
         for key, least in (("steps", 1), ("minutes", 0), ("patience", 0), ("min_delta", 0)):
             yield from _at_least(f"task.stop.{key}", getattr(task.stop, key), least)
+        yield from _validate_plateau(task.plateau, config.optimizer)
         split = config.data.split
         validates = split.validation > 0 or split.column is not None
-        yield from validate_stop(task.stop, config.model, validates=validates)
+        yield from validate_monitors(task, config.model, validates=validates)
         for key, value in vars(task.every).items():
             yield from _at_least(f"task.every.{key}", value, 1)
         yield from _validate_labels(config)
@@ -253,6 +256,19 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
             yield expected("data.split.test", "a share above 0 to evaluate on", 0.0)
     if isinstance(task, ForwardConfig) and task.mask is not None:
         yield from _validate_mask(config, task.mask)
+
+
+def _validate_plateau(plateau: PlateauConfig, optimizer: Mapping[str, Any]) -> Iterator[Problem]:
+    for key in ("patience", "min_delta", "cooldown", "min_learning_rate"):
+        yield from _at_least(f"task.plateau.{key}", getattr(plateau, key), 0)
+    if not 0 < plateau.factor < 1:
+        yield expected("task.plateau.factor", "a number above 0 and below 1", plateau.factor)
+    path = "optimizer"
+    while isinstance(optimizer.get("inner_optimizer"), Mapping):
+        path, optimizer = f"{path}.inner_optimizer", optimizer["inner_optimizer"]
+    if plateau.patience is not None and isinstance(optimizer.get("learning_rate"), Mapping):
+        what = f"null, since {path}.learning_rate is a schedule"
+        yield expected("task.plateau.patience", what, plateau.patience)
 
 
 def _may_add_loss(config: ExperimentConfig) -> bool:

@@ -16,6 +16,7 @@ from runner.engine.losses import Comparison, Tensors
 from runner.feeds import SparseValue
 from runner.fetches import (
     LAYER_INPUT,
+    LEARNING_RATE,
     OPTIMIZER,
     Fetch,
     flatten_fetches,
@@ -101,7 +102,7 @@ def name_optimizer_variables(
         path = variable.path if is_taken else own
         named[f"{OPTIMIZER}.{path.replace('/', '.')}"] = variable.value
     rate = optimizer.learning_rate
-    named[f"{OPTIMIZER}.learning_rate"] = getattr(rate, "value", rate)
+    named[LEARNING_RATE] = getattr(rate, "value", rate)
     return named
 
 

@@ -33,7 +33,7 @@ from runner.engine.tracing import trace_function
 from runner.engine.variables import VariableValue
 from runner.example_weights import list_targets, read_weights
 from runner.feeds import FeedValue
-from runner.fetches import flatten_fetches, parse_fetch
+from runner.fetches import LEARNING_RATE, flatten_fetches, parse_fetch
 from runner.results import LayerSummary
 
 
@@ -57,6 +57,8 @@ class ExperimentGraph:
         fed: The values that are fed to ``predict`` in place of the data's, by name.
         weights: Weights, statistics and seeds by name.
         variables: These and the optimizer's variables by name.
+        learning_rate: The optimizer's, a variable or, of a schedule, computed; None where the task
+            does not train.
     """
 
     graph: tf.Graph
@@ -73,6 +75,7 @@ class ExperimentGraph:
     fed: Mapping[str, FeedValue]
     weights: Mapping[str, tf.Variable]
     variables: Mapping[str, tf.Variable]
+    learning_rate: tf.Variable | tf.Tensor | None
 
 
 def build_graph(
@@ -141,6 +144,7 @@ def build_graph(
         fed={name: value for name, value in feeds.items() if name not in fed_variables},
         weights=_only_variables(name_variables(model)),
         variables=_only_variables(variables),
+        learning_rate=variables.get(LEARNING_RATE),
     )
 
 

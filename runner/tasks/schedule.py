@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from runner.config import ExperimentConfig, TrainConfig
+from runner.monitor import STEP_LOSS
 
 # How long a call may take: the console, the log and an interrupt wait for it to end.
 _CALL_SECONDS = 0.2
@@ -64,4 +65,4 @@ class Schedule:
         for key, every in self._every.items():
             yield f"task.every.{key}: a call ends after every {every} steps"
         if self._one_by_one:
-            yield "task.stop.monitor: one step a call, since each is looked at"
+            yield f"{STEP_LOSS}: one step a call, since each is looked at"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from runner.config import StopConfig
-from runner.monitor import STEP_LOSS, is_higher_better
+from runner.monitor import STEP_LOSS, Monitor
 from runner.results import Metrics, StopResult
 
 Weights = Mapping[str, np.ndarray]
@@ -29,7 +29,7 @@ class Stopper:
             read_weights: Returns the weights as they are.
         """
         self._config = config
-        self._is_higher_better = is_higher_better(config, metrics)
+        self._monitor = Monitor(config, metrics)
         self._read_weights = read_weights
         self._is_watching = config.patience is not None or config.target is not None
         self._ends_at = None
@@ -48,9 +48,9 @@ class Stopper:
 
     def look(self, split: str, metrics: Metrics, step: int) -> None:
         """Looks at the metrics of a split after a step, if they are those to look at."""
-        monitored, _, name = self._config.monitor.partition("/")
-        if self._is_watching and split == monitored:
-            self._judge(metrics[name], step)
+        value = self._monitor.find(split, metrics)
+        if self._is_watching and value is not None:
+            self._judge(value, step)
 
     def look_at_clock(self, step: int) -> None:
         """Looks at the time and at the number of steps."""
@@ -73,7 +73,7 @@ class Stopper:
 
     def _judge(self, value: float, step: int) -> None:
         config = self._config
-        if self._is_better(value, self._best, config.min_delta):
+        if self._monitor.is_better(value, self._best):
             self._best, self._best_step, self._waited = value, step, 0
             if config.restore_best:
                 # A variable's array may be its memory.
@@ -92,16 +92,11 @@ class Stopper:
     def _describe_best(self) -> str:
         if self._best is None:
             return "is not a number"
-        side = "above" if self._is_higher_better else "below"
+        side = "above" if self._monitor.is_higher_better else "below"
         return f"is not {side} {self._best:.4g}, as after step {self._best_step}"
 
     def _is_reached(self, value: float) -> bool:
         target = self._config.target
         if target is None:
             return False
-        return value >= target if self._is_higher_better else value <= target
-
-    def _is_better(self, value: float, other: float | None, by: float) -> bool:
-        if other is None:
-            return not np.isnan(value)
-        return value > other + by if self._is_higher_better else value < other - by
+        return value >= target if self._monitor.is_higher_better else value <= target

@@ -21,6 +21,7 @@ from runner.engine.steps import TrainingSteps
 from runner.example_weights import BALANCED
 from runner.results import (
     CheckpointResult,
+    LearningRateResult,
     Metrics,
     Result,
     SplitResult,
@@ -31,6 +32,7 @@ from runner.results import (
 )
 from runner.tasks.classify import classify_examples
 from runner.tasks.forward import fetch_examples
+from runner.tasks.plateau import Plateau
 from runner.tasks.schedule import Schedule
 from runner.tasks.stopping import Stopper
 from runner.tasks.watch import Watch
@@ -65,7 +67,10 @@ def train(
         return session.read(graph.weights)
 
     stopper = Stopper(task.stop, config.model.metrics, read_weights)
-    schedule = Schedule(config, task, len(dataset.train), one_by_one=stopper.looks_at_steps)
+    rate = _LearningRate(graph, session)
+    plateau = Plateau(task.plateau, config.model.metrics, rate.read, rate.assign)
+    one_by_one = stopper.looks_at_steps or plateau.looks_at_steps
+    schedule = Schedule(config, task, len(dataset.train), one_by_one=one_by_one)
     feeder = open_feeder(dataset.train)
     plans = TrainingPlans(
         graph, graph.training, feeder, config.data.batch_size, config.session.device
@@ -73,7 +78,17 @@ def train(
     plan, chosen = choose_plan(config, session, plans, schedule.last_step)
     yield replace(chosen, notes=tuple(schedule.describe()))
     trainer = _Trainer(
-        config, task, graph, graph.training, session, plan, schedule, stopper, dataset, feeder
+        config,
+        task,
+        graph,
+        graph.training,
+        session,
+        plan,
+        schedule,
+        stopper,
+        plateau,
+        dataset,
+        feeder,
     )
     yield from trainer.fit()
     yield from trainer.evaluate("test", dataset.test)
@@ -90,6 +105,22 @@ def open_feeder(examples: Examples) -> ArrayFeeder | StreamFeeder:
     return ArrayFeeder(examples.take(slice(None)).arrays)
 
 
+class _LearningRate:
+    """The learning rate of an optimizer in a Session."""
+
+    def __init__(self, graph: ExperimentGraph, session: GraphSession) -> None:
+        self._tensor = graph.learning_rate
+        self._session = session
+
+    def read(self) -> float:
+        """Returns it as it is after the last step."""
+        return float(self._session.read({"rate": self._tensor})["rate"])
+
+    def assign(self, value: float) -> None:
+        """Changes it from the next step on; not that of a schedule."""
+        self._session.load([(self._tensor, np.asarray(value, np.float32))])
+
+
 class _Trainer:
     """Takes steps and counts them."""
 
@@ -103,6 +134,7 @@ class _Trainer:
         plan: Plan,
         schedule: Schedule,
         stopper: Stopper,
+        plateau: Plateau,
         dataset: Dataset,
         feeder: ArrayFeeder | StreamFeeder,
     ) -> None:
@@ -113,6 +145,7 @@ class _Trainer:
         self._plan = plan
         self._schedule = schedule
         self._stopper = stopper
+        self._plateau = plateau
         self._train = session.callable(steps.train)
         self._evaluate = session.callable(steps.evaluate)
         self._reset = session.callable(steps.reset)
@@ -178,20 +211,29 @@ class _Trainer:
             yield StepsResult(self._epoch, first, losses, values)
             running = {name: float(array[-1]) for name, array in values.items()}
             self._stopper.look_at_clock(end)
-            if self._stopper.looks_at_steps:
-                self._stopper.look("step", {LOSS: float(losses[-1])}, end)
+            yield from self._look("step", {LOSS: float(losses[-1])})
             yield from self._do_due()
         if self._watch:
             self._watch.look_at_weights(examples, self._step)
         yield SplitResult("train", self._epoch, self._step, running)
-        self._stopper.look("train", running, self._step)
+        yield LearningRateResult(self._step, self._plateau.rate, is_reduced=False)
+        yield from self._look("train", running)
         if self._task.every.validate is None:
             yield from self._validate()
 
     def _validate(self) -> Iterator[Result]:
         for result in self.evaluate("validation", self._dataset.validation):
             yield result
-            self._stopper.look("validation", result.metrics, self._step)
+            yield from self._look("validation", result.metrics)
+
+    def _look(self, split: str, metrics: Metrics) -> Iterator[Result]:
+        """Looks at metrics to end training or to slow it down."""
+        self._stopper.look(split, metrics, self._step)
+        reduced = self._plateau.look(split, metrics)
+        if reduced is not None:
+            if self._watch:
+                self._watch.note_rate(self._step, reduced)
+            yield LearningRateResult(self._step, reduced, is_reduced=True)
 
     def _do_due(self) -> Iterator[Result]:
         """Yields what is to be done after the step that was taken last."""

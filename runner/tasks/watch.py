@@ -67,11 +67,17 @@ class Watch:
         self._variables = graph.variables
         self._check = session.callable(steps.check)
         self._snapshot = _Snapshot(1, 0, {})
+        self._rates: dict[int, float] = {}
 
     def open_epoch(self, epoch: int, step: int) -> None:
         """Keeps the variables in front of an epoch, if enough steps were taken since the last."""
         if not self._snapshot.variables or step - self._snapshot.step >= _SNAPSHOT_STEPS:
             self._snapshot = _Snapshot(epoch, step, self._session.read(self._variables))
+            self._rates = {}
+
+    def note_rate(self, step: int, rate: float) -> None:
+        """Takes the learning rate that steps after `step` are taken with."""
+        self._rates[step] = rate
 
     def look(self, losses: np.ndarray, examples: Examples, first_step: int) -> None:
         """Looks at the losses of steps taken in one go, and now and then at the weights.
@@ -114,6 +120,8 @@ class Watch:
             train = session.callable(graph.training.train)
             before = session.read(graph.variables)
             for step, batch in self._repeat(examples, last_step):
+                if step - 1 in self._rates:
+                    session.load([(graph.learning_rate, np.asarray(self._rates[step - 1]))])
                 loss = train({**batch.features, **batch.labels})[BATCH_LOSS]
                 after = session.read(graph.variables)
                 if not np.isfinite(loss) or self._broken(after):

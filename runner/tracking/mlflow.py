@@ -31,6 +31,7 @@ from runner.results import (
     FaultResult,
     FetchResult,
     InspectResult,
+    LearningRateResult,
     PlanResult,
     PreprocessResult,
     Result,
@@ -210,6 +211,8 @@ class MlflowRun:
                 self._log_arrays(WEIGHTS, result.arrays)
             case CheckpointResult():
                 self._log_arrays(f"checkpoints/step_{result.step}.npz", result.arrays)
+            case LearningRateResult():
+                self._add_metrics({"learning_rate": result.value}, result.step)
             case StopResult():
                 self._log_stop(result)
             case WaitResult():

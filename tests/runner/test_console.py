@@ -11,10 +11,12 @@ from models.problems import Problem
 from runner.console import Reporter, format_bytes, format_count
 from runner.results import (
     BalanceResult,
+    DataResult,
     ExamplesResult,
     FetchResult,
     LabelBalance,
     LayerSummary,
+    LearningRateResult,
     PlanResult,
     SplitResult,
     Started,
@@ -28,6 +30,7 @@ LAYERS = (
     LayerSummary("steps", "LSTM", ((None, None, 3),), 1200),
 )
 RESULTS = (
+    DataResult("digits", "here", "ab", {}, {}, {}, class_weight={0: 0.75, 1: 1.5}),
     PlanResult("loop, 1 thread", {"step": 1204.2, "loop, 1 thread": 933.1}, {}, ()),
     Started(epochs=1, steps_per_epoch=10, examples={"train": 320, "validation": 0, "test": 8}),
     StepsResult(
@@ -36,6 +39,9 @@ RESULTS = (
         losses=np.full(10, 0.5),
         running={"loss": np.full(10, 0.25), "accuracy": np.full(10, 0.875)},
     ),
+    LearningRateResult(8, 0.01, is_reduced=True),
+    LearningRateResult(10, 0.01, is_reduced=False),
+    LearningRateResult(10, 0.001, is_reduced=True),
     SplitResult("train", 1, 10, {"loss": 0.125, "accuracy": 0.9375}),
     SplitResult("validation", 1, 10, {"loss": 0.75, "accuracy": 0.625}),
     SplitResult("test", 1, 10, {"loss": 0.03892, "accuracy": 0.98607}),
@@ -63,9 +69,11 @@ def show(*, is_terminal):
 
 
 END = """\
+weights  of classes: 0 0.75  1 1.5
 plan     loop, 1 thread; measured a step: step 1,204 us, loop, 1 thread 933 us
 test     loss 0.03892  accuracy 0.9861
 fetched  outputs (8, 10), loss 0.25, assign (run) of 8 test examples
+plateau  learning rate 0.001, reduced 2 times, last after step 10
 time     import 4.1 s  train 2.0 s
 run      1234
 open     python -m runner ui --run 1234
@@ -123,7 +131,7 @@ def test_the_bar_is_gone_when_a_run_breaks_off():
 
     def break_off():
         with Reporter(["ui"], console) as reporter:
-            reporter.show_result(RESULTS[1])
+            reporter.show_result(RESULTS[2])
             raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):

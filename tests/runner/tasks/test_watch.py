@@ -7,7 +7,7 @@ from runner.data.examples import Dataset
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
 from runner.feeds import read_feeds
-from runner.results import SplitResult
+from runner.results import CheckpointResult, LearningRateResult, SplitResult
 from runner.tasks.forward import forward
 from runner.tasks.train import train
 from runner.tasks.watch import NotFiniteError
@@ -125,6 +125,23 @@ def test_a_gradient_of_which_no_value_tells(compose_odd):
     assert fault.message.startswith(
         "step 1: model.layers.odd: the gradient that Root gives hidden has "
     )
+
+
+def test_steps_are_repeated_with_the_learning_rate_that_they_were_taken_with(compose_odd):
+    plateau = ["task.plateau.patience=1", "task.plateau.min_delta=100", "task.plateau.factor=0.5"]
+    every = ["task.every.validate=6", "task.every.checkpoint=49"]
+    config = compose_odd("Late", "+model.layers.odd.calls=50", "optimizer=sgd", *plateau, *every)
+    dataset = load_dataset(config.data, config.model.inputs, config.seed)
+    graph = build_graph(config)
+    kept = []
+    with open_session(graph, config.session) as session, pytest.raises(NotFiniteError) as caught:
+        kept.extend(train(config, config.task, graph, session, dataset))
+    assert caught.value.fault.name == "step_50"
+    (checkpoint,) = [one for one in kept if isinstance(one, CheckpointResult)]
+    rates = [one.step for one in kept if isinstance(one, LearningRateResult) and one.is_reduced]
+    assert rates == [12, 18, 24, 30, 36, 42, 48]
+    for name in ("hidden.kernel", "logits.kernel"):
+        np.testing.assert_array_equal(caught.value.fault.arrays[name], checkpoint.arrays[name])
 
 
 def test_a_fault_in_a_later_step_is_found_in_that_step(compose_odd):

@@ -25,6 +25,7 @@ from runner.results import (
     DrawingResult,
     FetchResult,
     JobResult,
+    LearningRateResult,
     OperationTime,
     PreprocessResult,
     SplitResult,
@@ -111,6 +112,14 @@ def test_the_data_of_a_run_are_its_inputs(store, context):
     assert Schema.from_json(tensors["targets"]) == Schema(
         [TensorSpec(np.dtype("int64"), (-1,), "digit")]
     )
+
+
+def test_weights_of_classes_are_a_tag_and_learning_rates_a_metric(store, context):
+    rates = [LearningRateResult(9, 0.5, False), LearningRateResult(18, 0.25, True)]
+    client, run = run_with(store, context, replace(DATA, class_weight={0: 0.75, 1: 1.5}), *rates)
+    assert json.loads(run.data.tags["data.class_weight"]) == {"0": 0.75, "1": 1.5}
+    history = client.get_metric_history(run.info.run_id, "learning_rate")
+    assert [(one.step, one.value) for one in history] == [(9, 0.5), (18, 0.25)]
 
 
 def test_a_run_on_changed_data_says_so(store, context, caplog):
