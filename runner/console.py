@@ -17,6 +17,7 @@ from runner.results import (
     OTHER_LAYER,
     BalanceResult,
     BenchmarkResult,
+    DataResult,
     ExamplesResult,
     FetchResult,
     InspectResult,

@@ -1,4 +1,4 @@
-"""The YAML of the documentation: each snippet is a model or a Session that can be had."""
+"""The YAML of the documentation: each snippet is something that can be had."""
 
 import re
 
@@ -124,3 +124,13 @@ def test_the_python_of_a_page_runs(file):
     assert snippets
     for snippet in snippets:
         exec(snippet, {})
+
+
+@pytest.mark.parametrize("snippet", list(read_snippets("docs/training.md")))
+def test_a_snippet_of_training_is_an_experiment_that_trains(compose, tmp_path, snippet):
+    (tmp_path / "experiment").mkdir()
+    text = f"# @package _global_\n{snippet}"
+    (tmp_path / "experiment" / "documented.yaml").write_text(text, encoding="utf-8")
+    config = compose(f"hydra.searchpath=[file://{tmp_path}]", "experiment=documented")
+    validate(config)
+    build_graph(config)
