@@ -66,10 +66,8 @@ def read_data_snippet(heading):
 def test_the_records_of_the_page_on_data_are_declared(compose, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "photos.tfrecord").touch()
-    snippet = read_data_snippet("TFRecord").replace(
-        "records:\n",
-        "  mask: {shape: [64, 64], dtype: uint8}\n  weight: {shape: [], dtype: float32}\nrecords:\n",
-    )
+    others = "  mask: {shape: [64], dtype: uint8}\n  weight: {shape: [], dtype: float32}\n"
+    snippet = read_data_snippet("TFRecord").replace("records:\n", f"{others}records:\n")
     (tmp_path / "data" / "photos.yaml").write_text(
         f"defaults: [tfrecord, _self_]\nfile: {tmp_path}/photos.tfrecord\n{snippet}classes: 2\n",
         encoding="utf-8",
