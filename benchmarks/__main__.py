@@ -54,6 +54,18 @@ class Answers:
         """Yields the line on memory."""
         return memory.measure()
 
+    def load(self) -> Iterator[str]:
+        """Yields the table of loading pictures."""
+        from benchmarks import loading
+
+        return loading.measure(self.rounds or _PROCESS_ROUNDS)
+
+    def stream(self) -> Iterator[str]:
+        """Yields the table of memory while far more is read than it holds."""
+        from benchmarks import streaming
+
+        return streaming.measure()
+
     def build(self) -> Iterator[str]:
         """Yields the line on building a deep stack."""
         from runner.engine.startup import import_tensorflow
@@ -77,6 +89,8 @@ QUESTIONS: Mapping[str, Callable[[Answers], Iterator[str]]] = {
     "job": Answers.job,
     "tracking": Answers.track,
     "memory": Answers.remember,
+    "loading": Answers.load,
+    "streaming": Answers.stream,
     "validating": Answers.validate,
     "building": Answers.build,
 }

@@ -1,6 +1,7 @@
 """Reads TFRecord files by TensorFlow, in memory or record by record."""
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class RecordReader:
         """
         self._config = config
         self._files = list_records(config)
+        self._lock = threading.Lock()
         self._random = [
             None if file.suffix == ".gz" else tf_record_random_reader(str(file))
             for file in self._files
@@ -129,7 +131,9 @@ class RecordReader:
         random = self._random[record.file]
         if random is None:
             raise ValueError("the records of a gzip file are held by their content")
-        content: bytes = random.read(record.place)[0]
+        # It keeps its place in the file, and batches are read by several threads.
+        with self._lock:
+            content: bytes = random.read(record.place)[0]
         return content
 
     def _check(self, record: _Record, serialized: bytes, names: Sequence[str]) -> None:
