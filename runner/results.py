@@ -313,6 +313,7 @@ class ClassifyResult:
         shown: (shown,) integers, the places above of the worst mistakes, the most confident first;
             of the least confident where there is no mistake.
         features: The features of those examples by name, (shown, ...) each.
+        class_names: The names of the classes, in order; empty where they have none.
     """
 
     split: str
@@ -326,6 +327,11 @@ class ClassifyResult:
     left_out: int
     shown: np.ndarray
     features: Arrays
+    class_names: tuple[str, ...] = ()
+
+    def name_class(self, index: int) -> str:
+        """Returns what a class is called: its name, or its number."""
+        return self.class_names[index] if self.class_names else str(index)
 
     @property
     def mistakes(self) -> int:

@@ -1,6 +1,6 @@
 """Finds what a classifier takes the examples of a split for, and its worst mistakes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from models.classifiers import Classifier, read_classifiers
 from runner.config import ExperimentConfig, TrainConfig
 from runner.data.examples import Examples
+from runner.data.labels import name_classes
 from runner.data.streams import iterate_batches
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
@@ -87,7 +88,8 @@ def classify_examples(
         seen += len(batch)
     if seen:
         for one in pending:
-            yield _conclude(one, examples, split)
+            names = name_classes(config.data, one.classifier.label)
+            yield _conclude(one, examples, split, names)
 
 
 def _gather(
@@ -105,7 +107,9 @@ def _gather(
     return True
 
 
-def _conclude(gathered: _Gathered, examples: Examples, split: str) -> ClassifyResult:
+def _conclude(
+    gathered: _Gathered, examples: Examples, split: str, names: Sequence[str]
+) -> ClassifyResult:
     batches = gathered.batches
     is_usable = np.concatenate([batch.is_usable for batch in batches])
     actual = np.concatenate([batch.actual for batch in batches])[is_usable]
@@ -125,6 +129,7 @@ def _conclude(gathered: _Gathered, examples: Examples, split: str) -> ClassifyRe
         left_out=int((~is_usable).sum()),
         shown=shown,
         features=examples.take(kept[shown]).features,
+        class_names=tuple(names) if len(names) == batches[0].classes else (),
     )
 
 

@@ -49,8 +49,9 @@ def format_confusion(result: ClassifyResult) -> str:
     counts = count_confusions(result.actual, result.predicted, classes)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([f"{result.label} as labelled, by column as predicted", *classes])
-    writer.writerows([name, *row] for name, row in zip(classes, counts, strict=True))
+    names = list(map(result.name_class, classes))
+    writer.writerow([f"{result.label} as labelled, by column as predicted", *names])
+    writer.writerows([name, *row] for name, row in zip(names, counts, strict=True))
     return text.getvalue()
 
 
@@ -63,8 +64,8 @@ def format_mistakes(result: ClassifyResult) -> str:
     shown = result.shown
     columns = [
         ("row", result.rows[shown]),
-        (result.label, result.actual[shown]),
-        ("predicted", result.predicted[shown]),
+        (result.label, _name(result, result.actual[shown])),
+        ("predicted", _name(result, result.predicted[shown])),
         ("confidence", result.confidence[shown]),
     ]
     for name, values in result.features.items():
@@ -74,6 +75,10 @@ def format_mistakes(result: ClassifyResult) -> str:
     writer.writerow([name for name, _ in columns])
     writer.writerows(zip(*[map(format_cell, column) for _, column in columns], strict=True))
     return text.getvalue()
+
+
+def _name(result: ClassifyResult, classes: np.ndarray) -> np.ndarray:
+    return np.array(list(map(result.name_class, classes)), object)
 
 
 def _read_short(name: str, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -5,7 +5,11 @@ import numpy as np
 from runner.results import ClassifyResult
 from runner.tracking.pictures.images import note_colours
 from runner.tracking.pictures.scales import scale_images
+from runner.tracking.pictures.sheet import shorten
 from runner.tracking.pictures.tiles import Caption, choose_first, draw_tiles
+
+# Of the name of a class, of which two stand above a picture.
+_MOST_LETTERS = 7
 
 
 def draw_mistakes(result: ClassifyResult, images: np.ndarray) -> bytes:
@@ -37,9 +41,14 @@ def draw_mistakes(result: ClassifyResult, images: np.ndarray) -> bytes:
 
 
 def _caption(result: ClassifyResult, at: int) -> Caption:
-    actual, predicted = result.actual[at], result.predicted[at]
+    actual, predicted = (
+        shorten(result.name_class(one[at]), _MOST_LETTERS)
+        for one in (result.actual, result.predicted)
+    )
+    first, certain = f"{actual} → {predicted}", f"{result.confidence[at]:.0%}"
+    row = f"row {result.rows[at]}"
     return Caption(
-        first=f"{actual} → {predicted}  {result.confidence[at]:.0%}",
-        second=[f"row {result.rows[at]}"],
-        is_wrong=bool(actual != predicted),
+        first=first if result.class_names else f"{first}  {certain}",
+        second=[certain, row] if result.class_names else [row],
+        is_wrong=bool(result.actual[at] != result.predicted[at]),
     )

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -82,9 +82,10 @@ class Sheet:
         weight: str = "normal",
         align: Align = "left",
         is_middle: bool = False,
+        is_lower: bool = False,
         rotation: float = 0.0,
     ) -> None:
-        """Writes one line, its upper end at (x, y), or its middle."""
+        """Writes one line, its upper end at (x, y), or its middle, or its lower end."""
         height, width, _ = self._pixels.shape
         self.figure.text(
             (_MARGIN + x) / width,
@@ -95,7 +96,7 @@ class Sheet:
             fontweight=weight,
             fontfamily="DejaVu Sans",
             horizontalalignment=align,
-            verticalalignment="center" if is_middle else "top",
+            verticalalignment="center" if is_middle else "bottom" if is_lower else "top",
             rotation=rotation,
             parse_math=False,
         )
@@ -125,6 +126,16 @@ class Sheet:
 
     def _note_letters(self) -> int:
         return int(self.width / _WIDE_LETTER)
+
+
+def shorten(text: str, most: int) -> str:
+    """Returns `text` in at most so many letters, with an ellipsis where it is cut."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def measure(texts: Iterable[str]) -> int:
+    """Returns about how many pixels wide the longest of `texts` is, written as a line."""
+    return int(max(map(len, texts), default=0) * _LETTER)
 
 
 def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Which classes are taken for which, held to scikit-learn, and the tables of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
@@ -78,3 +80,14 @@ def test_mistakes_are_a_table_with_the_features_that_can_be_read():
 
 def test_a_table_of_no_example_has_its_head():
     assert format_mistakes(classified([], [], classes=2)) == "row,digit,predicted,confidence\n"
+
+
+def test_classes_that_have_names_are_called_by_them():
+    result = replace(
+        classified([0, 1, 1], [0, 0, 1], classes=2, shown=[1], age=[30.0]),
+        class_names=("cat", "dog"),
+    )
+    assert format_confusion(result) == (
+        '"digit as labelled, by column as predicted",cat,dog\ncat,1,0\ndog,1,1\n'
+    )
+    assert format_mistakes(result).splitlines()[1] == "101,dog,cat,0.75,30"

@@ -341,3 +341,17 @@ def test_labels_that_do_not_fit_are_left_out_whole():
     assert fit_width(["digit 6", "parity 0"], 100) == "digit 6"
     assert fit_width(["a name of many letters"], 66) == "a name of…"
     assert fit_width([], 100) == ""
+
+
+def test_names_of_classes_are_given_room():
+    images = np.zeros((4, 8, 8, 1), np.float32)
+    plain = classified([0, 1, 1, 0], [0, 0, 1, 0], classes=2, features={"image": images})
+    named = replace(plain, class_names=("a name as long as can be", "dog"))
+    sizes = {}
+    for key, result in (("plain", plain), ("named", named)):
+        for file, content in drawing.draw_pictures(result, plan_pictures(result)):
+            sizes[key, file.split(".")[-2]] = decode(content).shape[:2]
+    (plain_height, _), (named_height, _) = (sizes[key, "confusion"] for key in ("plain", "named"))
+    # The names stand upright above the columns: at most 18 letters of them.
+    assert 80 < named_height - plain_height < 140
+    assert sizes["named", "mistakes"] == sizes["plain", "mistakes"]
