@@ -1,5 +1,6 @@
 """Each model of conf/model/ written by hand in Keras's functional API, for eager execution."""
 
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -261,19 +262,69 @@ def build_text():
     )
 
 
+def cross_entropy(inputs, x, label, classes, **options):
+    x = layers.Dense(classes, name="logits")(x)
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+    return Twin(keras.Model(inputs, {"logits": x}), {"logits": (label, loss, 1.0)}, **options)
+
+
+def build_sequence():
+    series = keras.Input((32, 1), name="series")
+    x = layers.GRU(32, name="gru")(series)
+    return cross_entropy({"series": series}, x, "class", 3, data="sequences")
+
+
+def build_forecast():
+    series = keras.Input((24, 3), name="series")
+    x = layers.Dense(1, name="value")(layers.LSTM(32, name="lstm")(series))
+    return Twin(
+        keras.Model({"series": series}, {"value": x}),
+        {"value": ("level", losses.MeanSquaredError(), 1.0)},
+        data="series",
+        overrides=("data.file=tests/samples/waves.csv", "data.targets=[level]"),
+    )
+
+
+def build_letters():
+    text = keras.Input((), dtype="string", name="text")
+    letters = layers.TextVectorization(
+        standardize="lower",
+        split="character",
+        output_sequence_length=128,
+        vocabulary=list(" .,-" + string.ascii_lowercase + string.digits),
+        name="letters",
+    )
+    x = layers.Embedding(42, 16, name="embed")(letters(text))
+    x = layers.Conv1D(64, 5, activation="relu", name="conv")(x)
+    x = layers.Dropout(0.3, name="drop")(layers.GlobalMaxPooling1D()(x))
+    file = "data.file=tests/samples/irises"
+    return cross_entropy({"text": text}, x, "class", 3, data="text", overrides=(file,))
+
+
+def build_tokens():
+    tokens = keras.Input((256,), dtype="int32", name="tokens")
+    x = layers.Embedding(10000, 32, mask_zero=True, name="embed")(tokens)
+    x = layers.GlobalAveragePooling1D()(x)
+    return cross_entropy({"tokens": tokens}, x, "sentiment", 2, data="imdb", steps=1)
+
+
 TWINS = {
     "autoencoder": build_autoencoder,
     "cnn": build_cnn,
+    "forecast": build_forecast,
     "gru": build_gru,
+    "letters": build_letters,
     "lstm": build_lstm,
     "mlp": build_mlp,
     "mobilenet": build_mobilenet,
     "multitask": build_multitask,
     "regression": build_regression,
     "resnet": build_resnet,
+    "sequence": build_sequence,
     "subclassed": build_subclassed,
     "tabular": build_tabular,
     "text": build_text,
+    "tokens": build_tokens,
     "transformer": build_transformer,
     "vae": build_vae,
     "vit": build_vit,

@@ -70,8 +70,9 @@ def test_tracking_is_under_the_project_wherever_the_process_starts(monkeypatch, 
     [
         (
             ["model=cnnn"],
-            "model: expected one of autoencoder, cnn, gru, lstm, mlp, mobilenet, multitask, "
-            "regression, resnet, subclassed, tabular, text, transformer, vae, vit, wide_deep; "
+            "model: expected one of autoencoder, cnn, forecast, gru, letters, lstm, mlp, "
+            "mobilenet, multitask, regression, resnet, sequence, subclassed, tabular, text, "
+            "tokens, transformer, vae, vit, wide_deep; "
             "received 'cnnn' (str). "
             "Did you mean 'cnn'?",
         ),
