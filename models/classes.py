@@ -40,7 +40,7 @@ def read_signature(
     if not isinstance(reference, str) or "." not in reference:
         return expected(path, "a class such as models.layers.sampling.Sampling", reference)
     module, _, name = reference.rpartition(".")
-    if not _is_trusted(module, trusted):
+    if not is_trusted(module, trusted):
         hint = f"Add it, if you trust its code: trusted_modules=[{module}]."
         listed = ", ".join((*OWN_MODULES, *trusted))
         return expected(path, f"a class of a trusted module ({listed})", reference, hint)
@@ -73,7 +73,8 @@ def import_class(path: str, kind: Kind, reference: str, parent: type) -> Any:
     return found
 
 
-def _is_trusted(module: str, trusted: Sequence[str]) -> bool:
+def is_trusted(module: str, trusted: Sequence[str]) -> bool:
+    """Returns whether `module` is one of ``models``, or is in one of those that are trusted."""
     return any(module == name or module.startswith(f"{name}.") for name in (*OWN_MODULES, *trusted))
 
 

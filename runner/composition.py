@@ -15,8 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.arithmetic import ARITHMETIC
-from runner.config import SCHEMAS, ExperimentConfig, FileDataConfig
+from runner.config import (
+    SCHEMAS,
+    DataConfig,
+    DescribedDataConfig,
+    ExperimentConfig,
+    SyntheticDataConfig,
+)
 from runner.data.describing import describe
+from runner.data.labels import describe_labels
 from runner.preprocessing import lay_preprocessing
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -40,7 +47,7 @@ _OPEN_MAPPINGS = (
     "tracking.tags",
 )
 # As these, of some kinds of a group.
-_OPEN_IN_SCHEMAS = ("columns", "records", "pad", "preprocess")
+_OPEN_IN_SCHEMAS = ("columns", "records", "pad", "preprocess", "source")
 
 
 def register() -> None:
@@ -89,14 +96,21 @@ def describe_data(cfg: DictConfig) -> None:
         ConfigError: If a file cannot be read, or has not what is declared.
     """
     kind = OmegaConf.get_type(cfg, "data")
-    if kind is None or not issubclass(kind, FileDataConfig):
+    if kind is None or not issubclass(kind, DataConfig):
         return
-    data = cast(FileDataConfig, OmegaConf.to_object(cfg.data))
-    described = describe(data)
+    if not issubclass(kind, DescribedDataConfig):
+        if cfg.data.label_format == "one_hot":
+            labels = describe_labels("one_hot", dict(cfg.data.labels), cfg.data.classes)
+            cfg.data.labels = labels
+        return
+    data = cast(DescribedDataConfig, OmegaConf.to_object(cfg.data))
+    described = describe(data, cfg.seed, list(cfg.trusted_modules))
     cfg.data.features = {**described.features, **data.features}
     cfg.data.labels = {**described.labels, **data.labels}
-    if data.classes is None:
+    if data.classes is None or isinstance(data, SyntheticDataConfig):
         cfg.data.classes = described.classes
+    if not data.class_names:
+        cfg.data.class_names = list(described.class_names)
 
 
 def _describe_padding(cfg: DictConfig) -> None:

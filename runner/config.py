@@ -21,10 +21,23 @@ from runner.config_proto import (
 COLUMN_TYPES = ("numeric", "categorical", "text", "ignore")
 ENCODINGS = ("one_hot", "index")
 DECODINGS = ("image", "raw")
+LABEL_FORMATS = ("integer", "one_hot")
+SYNTHETIC_KINDS = ("classification", "regression", "sequences")
+KERAS_DATASETS = (
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
+    "imdb",
+    "mnist",
+    "reuters",
+)
 
 
 # The keys of a split that name a column or an array.
 SPLIT_COLUMNS = ("group", "time", "column")
+# Those that name a file or a folder.
+SPLIT_FILES = ("validation_file", "test_file")
 
 
 @dataclass
@@ -32,11 +45,14 @@ class SplitConfig:
     """How examples are divided; the rest trains.
 
     Attributes:
-        validation: Share of all examples held out for validation, 0 to 1.
-        test: Share of all examples held out for the test, 0 to 1.
+        validation: Share of the examples held out for validation, 0 to 1; of those that no file and
+            no column gives to another split.
+        test: Share of the examples held out for the test, 0 to 1.
         group: A column or an array of the file: rows of one value in it are all in one split.
         time: One in whose order the last rows are the test, and those before them validation.
         column: One that says of each row in which split it is: train, validation or test.
+        validation_file: A file or folder as ``data.file``, which is the validation split.
+        test_file: One that is the test split.
     """
 
     validation: float = MISSING
@@ -44,6 +60,8 @@ class SplitConfig:
     group: str | None = None
     time: str | None = None
     column: str | None = None
+    validation_file: str | None = None
+    test_file: str | None = None
 
 
 @dataclass
@@ -69,6 +87,9 @@ class DataConfig:
         labels: What the source gives as targets, by name, the main one first; empty where it has
             none.
         classes: Number of classes of the first label; null where it is no class.
+        class_names: Their names, in order; empty where they have none.
+        label_format: What the first label is where it is a class: ``integer``, or ``one_hot``, a 1
+            among zeros.
         batch_size: Examples a step.
         drop_remainder: Whether to leave out the last batch of a pass where it is smaller.
         preprocess: Name of a feature to a stack of layers, as ``model.layers``, between it and the
@@ -93,6 +114,8 @@ class DataConfig:
     features: dict[str, TensorConfig] = field(default_factory=dict)
     labels: dict[str, TensorConfig] = field(default_factory=dict)
     classes: int | None = MISSING
+    class_names: list[str] = field(default_factory=list)
+    label_format: str = field(default="integer", metadata={"choices": LABEL_FORMATS})
     batch_size: int = MISSING
     drop_remainder: bool = MISSING
     preprocess: dict[str, Any] = field(default_factory=dict)
@@ -144,7 +167,62 @@ class RandomDataConfig(DataConfig):
 
 
 @dataclass
-class FileDataConfig(DataConfig):
+class KerasDataConfig(DataConfig):
+    """A set of ``keras.datasets``, from Keras's cache or downloaded.
+
+    Attributes:
+        dataset: Which of them.
+        num_words: Of imdb and reuters, how many of the most frequent words have numbers of their
+            own.
+    """
+
+    dataset: str = field(default=MISSING, metadata={"choices": KERAS_DATASETS})
+    num_words: int | None = MISSING
+
+
+@dataclass
+class DescribedDataConfig(DataConfig):
+    """Examples whose features, labels and classes their source tells."""
+
+
+@dataclass
+class SyntheticDataConfig(DescribedDataConfig):
+    """Examples made from the seed, of which something can be learned.
+
+    Attributes:
+        kind: ``classification``, ``regression`` or ``sequences``.
+        examples: How many examples to make.
+        numbers: Of classification and regression, how many numbers an example has.
+        informative: How many of them the label depends on.
+        noise: Of classification, the share of labels that are drawn at random; of regression, the
+            standard deviation of what is added to the label; of sequences, of what is added to
+            each value.
+        length: Of sequences, the number of time steps.
+        channels: Of sequences, the number of values a time step.
+    """
+
+    kind: str = field(default=MISSING, metadata={"choices": SYNTHETIC_KINDS})
+    examples: int = MISSING
+    numbers: int = MISSING
+    informative: int = MISSING
+    noise: float = MISSING
+    length: int = MISSING
+    channels: int = MISSING
+
+
+@dataclass
+class OwnDataConfig(DescribedDataConfig):
+    """What a function or a class of the user's own returns.
+
+    Attributes:
+        source: ``class``, the function or class by its module, and its arguments.
+    """
+
+    source: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class FileDataConfig(DescribedDataConfig):
     """Examples in files of the user's own, whose features, labels and classes are read from them.
 
     Attributes:
@@ -173,6 +251,17 @@ class ImagesDataConfig(FileDataConfig):
     antialias: bool = MISSING
     colors: str = MISSING
     corrupt: str = MISSING
+
+
+@dataclass
+class TextDataConfig(FileDataConfig):
+    """Lines of text with labels, in a file for each class or with the label in front.
+
+    Attributes:
+        delimiter: What stands between label and text in a file that has both.
+    """
+
+    delimiter: str = MISSING
 
 
 @dataclass
@@ -244,6 +333,8 @@ class ColumnConfig:
         categories: The values of a category in the order of their indices; null for those that
             there are, sorted.
         fill: What stands for a missing value; null for nothing.
+        label: Of a target, the label that it stands in, a vector of the numbers of all targets that
+            name it; null for one of the column's name.
     """
 
     type: str | None = field(default=None, metadata={"choices": COLUMN_TYPES})
@@ -251,6 +342,7 @@ class ColumnConfig:
     encoding: str = field(default="one_hot", metadata={"choices": ENCODINGS})
     categories: list[str] | None = None
     fill: Any = None
+    label: str | None = None
 
 
 @dataclass
@@ -263,6 +355,21 @@ class TableDataConfig(ColumnsDataConfig):
     """
 
     columns: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class SeriesDataConfig(TableDataConfig):
+    """Windows over the rows of a table, in their order.
+
+    Attributes:
+        window: How many rows an example has.
+        horizon: How many rows after the window's last the label is.
+        stride: How many rows after the start of a window the next one starts.
+    """
+
+    window: int = MISSING
+    horizon: int = MISSING
+    stride: int = MISSING
 
 
 @dataclass
@@ -601,8 +708,13 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "digits": DigitsDataConfig,
         "images": ImagesDataConfig,
         "iris": IrisDataConfig,
+        "keras": KerasDataConfig,
+        "own": OwnDataConfig,
         "random": RandomDataConfig,
+        "series": SeriesDataConfig,
+        "synthetic": SyntheticDataConfig,
         "table": TableDataConfig,
+        "text": TextDataConfig,
         "tfrecord": TFRecordDataConfig,
         "wine": WineDataConfig,
     },

@@ -12,19 +12,26 @@ from models.registry import DTYPES
 from models.validation import validate_model, validate_tensors
 from models.wiring import Wiring, parse_reference, read_wiring
 from runner.config import (
+    KERAS_DATASETS,
+    LABEL_FORMATS,
     SCHEMAS,
     SPLIT_COLUMNS,
+    SPLIT_FILES,
     BenchmarkConfig,
     ColumnsDataConfig,
     DataConfig,
     ExamplesTaskConfig,
     ExperimentConfig,
+    FileDataConfig,
     ForwardConfig,
     InspectConfig,
+    KerasDataConfig,
     PlateauConfig,
     RandomDataConfig,
+    SeriesDataConfig,
     SqliteTrackingConfig,
     TaskConfig,
+    TextDataConfig,
     TraceConfig,
     TrackingConfig,
     TrainConfig,
@@ -121,6 +128,7 @@ def _validate_data(data: DataConfig) -> Iterator[Problem]:
     if data.labels:
         yield from validate_tensors(data.labels, "data.labels", "a label")
     yield from _at_least("data.classes", data.classes, 1)
+    yield from _validate_classes(data)
     yield from _at_least("data.batch_size", data.batch_size, 1)
     yield from _validate_split(data)
     yield from _at_least("data.shards", data.shards, 1)
@@ -130,6 +138,27 @@ def _validate_data(data: DataConfig) -> Iterator[Problem]:
         yield expected("data.buckets", "lengths of 1 or more, ascending", list(data.buckets))
     if isinstance(data, RandomDataConfig):
         yield from _at_least("data.examples", data.examples, 1)
+    if isinstance(data, KerasDataConfig):
+        if data.dataset not in KERAS_DATASETS:
+            hint = did_you_mean(data.dataset, KERAS_DATASETS)
+            yield expected("data.dataset", "a set of keras.datasets", data.dataset, hint)
+        yield from _at_least("data.num_words", data.num_words, 1)
+    if isinstance(data, TextDataConfig) and not data.delimiter:
+        yield expected("data.delimiter", "what stands between label and text", data.delimiter)
+
+
+def _validate_classes(data: DataConfig) -> Iterator[Problem]:
+    names = list(data.class_names)
+    if names and data.classes is not None and len(names) != data.classes:
+        yield expected("data.class_names", f"{data.classes} names, as data.classes is", names)
+    if len(set(names)) < len(names):
+        yield expected("data.class_names", "names that differ", names)
+    if data.label_format not in LABEL_FORMATS:
+        hint = did_you_mean(data.label_format, LABEL_FORMATS)
+        yield expected("data.label_format", " or ".join(LABEL_FORMATS), data.label_format, hint)
+    elif data.label_format == "one_hot" and (data.classes is None or not data.labels):
+        what = f"integer, since the label of data {data.name!r} is no class"
+        yield expected("data.label_format", what, data.label_format)
 
 
 def _validate_split(data: DataConfig) -> Iterator[Problem]:
@@ -142,19 +171,44 @@ def _validate_split(data: DataConfig) -> Iterator[Problem]:
     yield from _at_least("data.folds", data.folds, 2)
     if data.fold is not None and not 0 <= data.fold < data.folds:
         yield expected("data.fold", f"0 to {data.folds - 1}, as data.folds is", data.fold)
-    named = [key for key in SPLIT_COLUMNS if getattr(split, key) is not None]
-    if named and not isinstance(data, ColumnsDataConfig):
-        what = f"null, since data {data.name!r} has no columns"
-        yield expected(f"data.split.{named[0]}", what, getattr(split, named[0]))
-    for key in named[1:]:
-        what = f"null, since data.split.{named[0]} is given"
-        yield expected(f"data.split.{key}", what, getattr(split, key))
+    named = [key for key in (*SPLIT_COLUMNS, *SPLIT_FILES) if getattr(split, key) is not None]
+    yield from _validate_split_keys(data, named)
     if data.fold is not None and named not in ([], ["group"]):
         yield expected("data.fold", f"null, since data.split.{named[0]} is given", data.fold)
 
 
+def _validate_split_keys(data: DataConfig, named: list[str]) -> Iterator[Problem]:
+    """Yields which of the keys that are given the source does not have, or not together."""
+    split = data.split
+    for key in named:
+        value = getattr(split, key)
+        if key in SPLIT_FILES:
+            if not isinstance(data, FileDataConfig) or isinstance(data, SeriesDataConfig):
+                what = f"null, since data {data.name!r} takes no further files"
+                yield expected(f"data.split.{key}", what, value)
+        elif isinstance(data, KerasDataConfig):
+            if (key, value) != ("column", "split"):
+                what = "split, the only column of keras.datasets" if key == "column" else "null"
+                yield expected(f"data.split.{key}", what, value)
+        elif not isinstance(data, ColumnsDataConfig):
+            what = f"null, since data {data.name!r} has no columns"
+            yield expected(f"data.split.{key}", what, value)
+        elif isinstance(data, SeriesDataConfig) and key != "column":
+            what = "null, since windows are divided in the order of the rows"
+            yield expected(f"data.split.{key}", what, value)
+    for key in named[1:]:
+        if not (named[0] in SPLIT_FILES and key in SPLIT_FILES):
+            what = f"null, since data.split.{named[0]} is given"
+            yield expected(f"data.split.{key}", what, getattr(split, key))
+    if isinstance(data, SeriesDataConfig) and data.fold is not None:
+        what = "null, since windows are divided in the order of the rows"
+        yield expected("data.fold", what, data.fold)
+
+
 def _has_test(data: DataConfig) -> bool:
-    return data.split.test > 0 or data.fold is not None or data.split.column is not None
+    split = data.split
+    is_given = split.column is not None or split.test_file is not None
+    return split.test > 0 or data.fold is not None or is_given
 
 
 def _validate_feeds(config: ExperimentConfig) -> Iterator[Problem]:
@@ -244,7 +298,8 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
             yield from _at_least(f"task.stop.{key}", getattr(task.stop, key), least)
         yield from _validate_plateau(task.plateau, config.optimizer)
         split = config.data.split
-        validates = split.validation > 0 or split.column is not None
+        is_given = split.column is not None or split.validation_file is not None
+        validates = split.validation > 0 or is_given
         yield from validate_monitors(task, config.model, validates=validates)
         for key, value in vars(task.every).items():
             yield from _at_least(f"task.every.{key}", value, 1)

@@ -222,7 +222,8 @@ def _count_classes(config: ArraysDataConfig, arrays: Mapping[str, np.ndarray]) -
         row = int(np.flatnonzero(target == least)[0])
         what = f"classes counted from 0 in {config.targets[0]!r}, such as in row {row}"
         raise ConfigError([expected("data.targets[0]", what, int(least))])
-    return int(target.max()) + 1
+    # A name may be that of a class of which there is no example.
+    return max(int(target.max()) + 1, len(config.class_names))
 
 
 def _part(

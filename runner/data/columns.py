@@ -7,13 +7,14 @@ also be an index, and text is as it is, each a feature of its own.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.problems import ConfigError, Problem, did_you_mean, expected
-from runner.config import COLUMN_TYPES, ENCODINGS, ColumnConfig, TableDataConfig
+from runner.config import COLUMN_TYPES, ENCODINGS, ColumnConfig, SeriesDataConfig, TableDataConfig
 from runner.data.arrow import Table
 from runner.data.description import check_columns, split_columns
 from runner.example_weights import list_labels
@@ -55,6 +56,11 @@ class Column:
         """The feature that it is part of."""
         is_alone = self.is_index or self.config.type == "text"
         return self.config.feature or (self.name if is_alone else NUMBERS)
+
+    @property
+    def label(self) -> str:
+        """The label that it is part of, where it is a target."""
+        return self.config.label or self.name
 
     @property
     def dtype(self) -> str:
@@ -118,15 +124,30 @@ def _check_columns(config: TableDataConfig) -> Iterator[Problem]:
             yield expected(f"{path}.type", "numeric, since data.sample_weight names it", kind)
         if encoding not in ENCODINGS:
             yield expected(f"{path}.encoding", " or ".join(ENCODINGS), encoding)
-        if not isinstance(declared.get("feature"), str | None):
-            yield expected(f"{path}.feature", "a name", declared["feature"])
+        for key in ("feature", "label"):
+            if not isinstance(declared.get(key), str | None):
+                yield expected(f"{path}.{key}", "a name", declared[key])
+        if declared.get("label") is not None:
+            yield from _check_label(config, name, declared)
         if not isinstance(declared.get("categories"), list | None):
             yield expected(f"{path}.categories", "a list of values", declared["categories"])
 
 
+def _check_label(
+    config: TableDataConfig, name: str, declared: Mapping[str, Any]
+) -> Iterator[Problem]:
+    path = f"data.columns.{name}"
+    if name not in config.targets:
+        what = f"null, since {name!r} is not among data.targets"
+        yield expected(f"{path}.label", what, declared["label"])
+    if declared.get("type") not in (None, "numeric"):
+        what = "numeric for a target that stands in a label beside others"
+        yield expected(f"{path}.type", what, declared["type"])
+
+
 def _check_features(config: TableDataConfig, columns: Mapping[str, Column]) -> Iterator[Problem]:
     features = group_columns(config, columns)
-    if not features:
+    if not features and not isinstance(config, SeriesDataConfig):
         yield Problem("data.columns", "expected a column that is no target; there is none.")
     for name, parts in features.items():
         for part in parts[1:]:
@@ -140,7 +161,9 @@ def _read_column(config: TableDataConfig, table: Table, name: str) -> Column:
     declared = ColumnConfig(**config.columns.get(name, {}))
     is_target = name in config.targets
     is_weight = name == config.sample_weight and not is_target
-    kind = declared.type or ("numeric" if is_weight else _infer(table, name, is_target))
+    kind = declared.type or (
+        "numeric" if is_weight else _infer(table, name, is_target and declared.label is None)
+    )
     encoding = "index" if is_target else declared.encoding
     settled = replace(declared, type=kind, encoding=encoding)
     if kind != "categorical":
@@ -176,6 +199,19 @@ def group_columns(
         if name not in list_labels(config):
             features.setdefault(column.feature, []).append(column)
     return features
+
+
+def group_labels(config: TableDataConfig, columns: Mapping[str, Column]) -> dict[str, list[Column]]:
+    """Returns the columns of each label, in the order of the targets."""
+    labels: dict[str, list[Column]] = {}
+    for name in list_labels(config):
+        labels.setdefault(columns[name].label, []).append(columns[name])
+    return labels
+
+
+def label_shape_of(parts: Sequence[Column]) -> list[int | None]:
+    """Returns the shape of a label that is made of some targets."""
+    return [] if parts[0].config.label is None else [len(parts)]
 
 
 def shape_of(parts: Sequence[Column]) -> list[int | None]:
@@ -244,6 +280,9 @@ def join(parts: Sequence[Column], arrays: Sequence[np.ndarray]) -> np.ndarray:
     return joined if shape_of(parts) else joined[:, 0]
 
 
-def label_of(column: Column, array: np.ndarray) -> np.ndarray:
-    """Returns (rows,) the values of a target in its dtype."""
+def join_label(parts: Sequence[Column], arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns (rows, targets) float32, or (rows,) where the label is the target itself."""
+    if label_shape_of(parts):
+        return np.stack(arrays, axis=1).astype(np.float32)
+    (column,), (array,) = parts, arrays
     return array if column.dtype == "string" else array.astype(column.dtype)

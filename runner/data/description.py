@@ -16,11 +16,13 @@ class Description:
         features: What it gives as inputs, by name.
         labels: What it gives as targets, by name, the main one first.
         classes: Number of classes of the first label; None where it is no class.
+        class_names: Their names, in order; empty where they have none.
     """
 
     features: Mapping[str, TensorConfig]
     labels: Mapping[str, TensorConfig]
     classes: int | None
+    class_names: Sequence[str] = ()
 
 
 def split_columns(config: ColumnsDataConfig) -> list[str]:

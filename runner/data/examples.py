@@ -104,6 +104,7 @@ class Examples:
         rows: (rows,) integers, each example's row in its source.
         columns: (rows,) arrays by name, of what ``data.split`` is made by.
         ids: (rows,) what the source calls each example; None where it has no names.
+        further: Examples of files that are a split each, by its name; they are not among the rows.
     """
 
     features: Mapping[str, Column]
@@ -111,6 +112,7 @@ class Examples:
     rows: np.ndarray
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     ids: np.ndarray | None = None
+    further: Mapping[str, "Examples"] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Returns the number of rows."""

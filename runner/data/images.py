@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from models.config import TensorConfig
-from models.problems import ConfigError, Problem, expected
+from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.config import ImagesDataConfig
 from runner.data.description import Description
 
@@ -30,12 +30,14 @@ def describe_images(config: ImagesDataConfig) -> Description:
     if problems:
         raise ConfigError(problems)
     classes = list_classes(config)
+    names = _name_classes(config)
     height, width = config.size or find_size(config, classes)
     channels = len(MODES[config.colors])
     return Description(
         {IMAGE: TensorConfig([height, width, channels], "float32")},
         {LABEL: TensorConfig([], "int64")},
-        len(classes),
+        len(names),
+        names,
     )
 
 
@@ -51,19 +53,35 @@ def _check(config: ImagesDataConfig) -> Iterator[Problem]:
 def list_classes(config: ImagesDataConfig) -> list[list[Path]]:
     """Returns the files of each class, classes and files in the order of their names."""
     root = Path(config.file)
-    folders = sorted(path for path in root.glob("*") if path.is_dir())
-    if not folders:
-        what = "a folder that holds a folder for each class"
-        raise ConfigError([expected("data.file", what, config.file)])
     classes = [
-        sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES)
-        for folder in folders
+        sorted(file for file in (root / name).rglob("*") if file.suffix.lower() in _SUFFIXES)
+        for name in _name_classes(config)
     ]
-    empty = [folder.name for folder, files in zip(folders, classes, strict=True) if not files]
+    empty = [
+        name
+        for name, files in zip(_name_classes(config), classes, strict=True)
+        if not files and (root / name).is_dir()
+    ]
     if empty:
         what = f"pictures ({', '.join(_SUFFIXES)}) in each folder of a class"
         raise ConfigError([expected("data.file", what, f"none in {', '.join(empty)}")])
     return classes
+
+
+def _name_classes(config: ImagesDataConfig) -> list[str]:
+    """Returns the classes in their order: those declared, or the folders by their names."""
+    root = Path(config.file)
+    folders = sorted(path.name for path in root.glob("*") if path.is_dir())
+    if not folders:
+        what = "a folder that holds a folder for each class"
+        raise ConfigError([expected("data.file", what, config.file)])
+    names = list(config.class_names) or folders
+    for folder in folders:
+        if folder not in names:
+            hint = did_you_mean(folder, names)
+            what = f"a folder for no class but those declared in {root.name}"
+            raise ConfigError([expected("data.class_names", what, folder, hint)])
+    return names
 
 
 def find_size(config: ImagesDataConfig, classes: list[list[Path]]) -> tuple[int, int]:

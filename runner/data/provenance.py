@@ -1,15 +1,24 @@
 """Says what a run saw: where its examples come from, how many there are, and a digest of them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from runner.config import DataConfig, FileDataConfig, RandomDataConfig
+from runner.config import (
+    SPLIT_FILES,
+    DataConfig,
+    FileDataConfig,
+    KerasDataConfig,
+    OwnDataConfig,
+    RandomDataConfig,
+    SyntheticDataConfig,
+)
 from runner.data.examples import Dataset, Examples, LazyColumn
+from runner.data.labels import name_classes, read_classes
 from runner.example_weights import read_weights
 from runner.results import DataResult, SplitSummary
 
@@ -36,7 +45,9 @@ def describe_data(
         features={name: asdict(tensor) for name, tensor in config.features.items()},
         labels={name: asdict(tensor) for name, tensor in config.labels.items()},
         splits={
-            name: SplitSummary(len(split), digest_examples(split), dict(_count_classes(split)))
+            name: SplitSummary(
+                len(split), digest_examples(split), dict(_count_classes(split, config))
+            )
             for name, split in vars(dataset).items()
             if len(split)
         },
@@ -64,29 +75,47 @@ def digest_examples(examples: Examples) -> str:
         plain = array.astype(str) if array.dtype.hasobject else array
         digest.update(f"{name} {plain.dtype.str} {plain.shape}".encode())
         digest.update(np.ascontiguousarray(plain).data.cast("B") if plain.size else b"")
+    for name, split in sorted(examples.further.items()):
+        digest.update(f"{name} {digest_examples(split)}".encode())
     return digest.hexdigest()
 
 
 def _name_source(config: DataConfig, seed: int) -> str:
     match config:
         case FileDataConfig():
-            return str(Path(config.file).resolve())
-        case RandomDataConfig():
+            further = [getattr(config.split, key) for key in SPLIT_FILES]
+            files = [config.file, *(file for file in further if file is not None)]
+            return ", ".join(str(Path(file).resolve()) for file in files)
+        case KerasDataConfig():
+            return f"keras.datasets.{config.dataset}"
+        case OwnDataConfig():
+            return str(config.source["class"])
+        case RandomDataConfig() | SyntheticDataConfig():
             return f"drawn from seed {seed}"
         case _:
             return f"scikit-learn {version('scikit-learn')}"
 
 
-def _count_classes(examples: Examples) -> Iterator[tuple[str, Mapping[str, int]]]:
+def _count_classes(
+    examples: Examples, config: DataConfig
+) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Yields how many examples there are of each value of the labels that are classes."""
-    for name, array in examples.labels.items():
-        if isinstance(array, np.ndarray) and array.ndim == 1 and array.dtype.kind in "iub":
-            counts = count_values(array)
-            if len(counts) <= MOST_CLASSES:
-                yield name, counts
+    for name in examples.labels:
+        classes = read_classes(name, examples, config)
+        if classes is None:
+            continue
+        counts = count_values(classes, name_classes(config, name))
+        if len(counts) <= MOST_CLASSES:
+            yield name, counts
 
 
-def count_values(array: np.ndarray) -> Mapping[str, int]:
-    """Returns how often each value is in a (rows,) array of integers or booleans."""
+def count_values(array: np.ndarray, names: Sequence[str] = ()) -> Mapping[str, int]:
+    """Returns how often each value is in a (rows,) array of integers or booleans.
+
+    Args:
+        array: The values.
+        names: What they are called, by their number; none for the numbers themselves.
+    """
     values, counts = np.unique(array, return_counts=True)
-    return dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))
+    named = [names[int(value)] if names else str(value) for value in values.tolist()]
+    return dict(zip(named, counts.tolist(), strict=True))

@@ -1,34 +1,50 @@
 """Reads the configured source."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from models.config import TensorConfig
+from models.problems import ConfigError, Problem
 from runner.config import (
+    SPLIT_FILES,
     ArraysDataConfig,
     BreastCancerDataConfig,
     DataConfig,
     DiabetesDataConfig,
     DigitsDataConfig,
+    FileDataConfig,
     ImagesDataConfig,
     IrisDataConfig,
+    KerasDataConfig,
+    OwnDataConfig,
     RandomDataConfig,
+    SeriesDataConfig,
+    SyntheticDataConfig,
     TableDataConfig,
+    TextDataConfig,
     TFRecordDataConfig,
     WineDataConfig,
 )
 from runner.data.arrays import read_arrays
 from runner.data.breast_cancer import read_breast_cancer
+from runner.data.describing import describe
 from runner.data.diabetes import read_diabetes
 from runner.data.digits import read_digits
 from runner.data.examples import Examples
 from runner.data.iris import read_iris
+from runner.data.keras import read_keras
+from runner.data.labels import encode_labels, with_plain_labels
+from runner.data.own import read_own
 from runner.data.random import draw_random
 from runner.data.settling import settle
+from runner.data.synthetic import make_synthetic
+from runner.data.text import read_text
 from runner.data.wine import read_wine
 
 
 def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
-    """Returns all examples of the configured source.
+    """Returns all examples of the configured source, and of the files that are splits of it.
 
     Args:
         config: The source.
@@ -38,7 +54,40 @@ def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: 
     Raises:
         ConfigError: If a file cannot be read, or a value in it is missing or not as declared.
     """
-    return settle(config, _read(config, inputs, seed))
+    examples = _settle(config, inputs, seed)
+    if not isinstance(config, FileDataConfig):
+        return examples
+    further: dict[str, Examples] = {}
+    end = examples.rows[-1] + 1
+    for key in SPLIT_FILES:
+        if getattr(config.split, key) is not None:
+            read = _read_further(config, key, seed)
+            # Counted on from file to file: no row is in two splits.
+            further[key.removesuffix("_file")] = replace(read, rows=read.rows + end)
+            end += read.rows[-1] + 1
+    return replace(examples, further=further)
+
+
+def _settle(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
+    plain = with_plain_labels(config)
+    return encode_labels(settle(plain, _read(plain, inputs, seed)), config)
+
+
+def _read_further(config: FileDataConfig, key: str, seed: int) -> Examples:
+    """Returns the examples of a file that is a split, read as that of ``data.file`` was."""
+    file = getattr(config.split, key)
+    if isinstance(config, TableDataConfig):
+        from runner.data.table import declare_columns
+
+        config = declare_columns(config)
+    try:
+        config = replace(config, file=file)
+        describe(config)
+        return _settle(config, {}, seed)
+    except ConfigError as error:
+        name = Path(file).name
+        problems = [Problem(f"data.split.{key}", f"in {name}, {one}") for one in error.problems]
+        raise ConfigError(problems) from error
 
 
 def _read(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
@@ -57,18 +106,30 @@ def _read(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> 
             return read_images(config)
         case IrisDataConfig():
             return read_iris()
+        case KerasDataConfig():
+            return read_keras(config)
+        case OwnDataConfig():
+            return read_own(config, seed)
         case RandomDataConfig():
             return draw_random(config, inputs, seed)
+        case SeriesDataConfig():
+            # This imports Arrow, as does a table.
+            from runner.data.series import read_series
+
+            return read_series(config)
+        case SyntheticDataConfig():
+            return make_synthetic(config, seed)
         case TFRecordDataConfig():
             # This imports TensorFlow.
             from runner.data.tfrecords import read_records
 
             return read_records(config)
         case TableDataConfig():
-            # This imports Arrow.
             from runner.data.table import read_table
 
             return read_table(config)
+        case TextDataConfig():
+            return read_text(config)
         case WineDataConfig():
             return read_wine()
     raise TypeError(f"no source reads a {type(config).__name__}")

@@ -1,11 +1,17 @@
 """Divides examples into training, validation and test, the same way on every machine."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.problems import ConfigError, Problem, expected
 from runner.config import DataConfig, SplitConfig
 from runner.data.examples import Dataset, Examples
+from runner.data.labels import read_classes
 
+# The column that says in which split rows are, or that they are drawn, where a source knows.
+PLACES = "data.split"
+FREE = ""
 SPLITS = ("train", "validation", "test")
 _HELD_OUT = ("test", "validation")
 
@@ -18,22 +24,53 @@ def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset
     Raises:
         ConfigError: If a split would be empty, or cannot be made in the way that is declared.
     """
-    split = config.split
-    if split.column is not None:
-        rows = _read_places(examples.columns[split.column], split.column)
-    elif split.time is not None:
-        rows = _split_by_time(examples.columns[split.time], split)
-    else:
-        rows = _draw(examples, config, seed)
+    places = _place(examples, config)
+    rows = {name: np.flatnonzero(places == name) for name in SPLITS}
+    free = np.flatnonzero(places == FREE)
+    if len(free):
+        names = [name for name in _HELD_OUT if not len(rows[name]) and name not in examples.further]
+        if config.split.time is not None:
+            rows |= _split_by_time(examples.columns[config.split.time], free, names, config.split)
+        else:
+            rows |= _draw(examples, free, names, config, seed)
     for name in SPLITS:
-        if not len(rows[name]) and _is_needed(config, name):
+        if not len(rows[name]) and name not in examples.further and _is_needed(config, name):
             message = f"expected examples in each split; none of {len(examples)} is in {name}."
             raise ConfigError([Problem("data.split", message)])
     rows["train"] = rows["train"][config.shard :: config.shards]
     if any(column.reader.blocks is not None for column in examples.lazy.values()):
         # What is read in blocks is read in order; training draws an order of its own.
         rows = {name: np.sort(places) for name, places in rows.items()}
-    return Dataset(**{name: examples.select(rows[name]) for name in SPLITS})
+    splits = {name: examples.select(rows[name]) for name in SPLITS}
+    return Dataset(**{**splits, **examples.further})
+
+
+def read_places(values: np.ndarray, column: str) -> np.ndarray:
+    """Returns (rows,) the split of each row, as a column says.
+
+    Raises:
+        ConfigError: If the column says anything else.
+    """
+    names: np.ndarray = values.astype(str)
+    is_known = np.isin(names, SPLITS)
+    if not is_known.all():
+        what = f"one of {', '.join(SPLITS)} in each row of {column!r}"
+        raise ConfigError([expected("data.split.column", what, str(names[~is_known][0]))])
+    return names
+
+
+def _place(examples: Examples, config: DataConfig) -> np.ndarray:
+    """Returns (rows,) the split that each row is given to, ``FREE`` where it is drawn."""
+    if PLACES in examples.columns:
+        return examples.columns[PLACES]
+    column = config.split.column
+    if column is None:
+        return np.full(len(examples), FREE)
+    places = read_places(examples.columns[column], column)
+    has_test, has_validation = ((places == name).any() for name in _HELD_OUT)
+    if has_test and not has_validation and config.split.validation > 0:
+        places[places == "train"] = FREE
+    return places
 
 
 def _is_needed(config: DataConfig, name: str) -> bool:
@@ -44,24 +81,16 @@ def _is_needed(config: DataConfig, name: str) -> bool:
     return bool(getattr(config.split, name) > 0)
 
 
-def _read_places(values: np.ndarray, column: str) -> dict[str, np.ndarray]:
-    """Returns the rows of each split, as a column says."""
-    names = values.astype(str)
-    is_known = np.isin(names, SPLITS)
-    if not is_known.all():
-        what = f"one of {', '.join(SPLITS)} in each row of {column!r}"
-        raise ConfigError([expected("data.split.column", what, str(names[~is_known][0]))])
-    return {name: np.flatnonzero(names == name) for name in SPLITS}
-
-
-def _split_by_time(times: np.ndarray, split: SplitConfig) -> dict[str, np.ndarray]:
+def _split_by_time(
+    times: np.ndarray, free: np.ndarray, names: Sequence[str], split: SplitConfig
+) -> dict[str, np.ndarray]:
     """Returns the rows of each split; those of one time are all in one split, the later one."""
-    order = np.argsort(times, kind="stable")
+    order = free[np.argsort(times[free], kind="stable")]
     ordered = times[order]
     rows = {}
-    end = len(times)
-    for name in _HELD_OUT:
-        count = round(getattr(split, name) * len(times))
+    end = len(order)
+    for name in names:
+        count = round(getattr(split, name) * len(order))
         start = max(end - count, 0)
         if count and start < end:
             start = int(np.searchsorted(ordered, ordered[start]))
@@ -69,15 +98,17 @@ def _split_by_time(times: np.ndarray, split: SplitConfig) -> dict[str, np.ndarra
     return {**rows, "train": order[:end]}
 
 
-def _draw(examples: Examples, config: DataConfig, seed: int) -> dict[str, np.ndarray]:
-    """Returns the rows of each split, drawn from `seed`."""
-    rest = np.random.default_rng(seed).permutation(len(examples))
+def _draw(
+    examples: Examples, free: np.ndarray, names: Sequence[str], config: DataConfig, seed: int
+) -> dict[str, np.ndarray]:
+    """Returns the rows of each split among those of `free`, drawn from `seed`."""
+    rest = free[np.random.default_rng(seed).permutation(len(free))]
     groups = None if config.split.group is None else examples.columns[config.split.group]
     strata = _strata(examples, config)
     rows = {}
-    for name in _HELD_OUT:
+    for name in names:
         share = getattr(config.split, name)
-        count = round(share * len(examples))
+        count = round(share * len(free))
         try:
             if name == "test" and config.fold is not None:
                 is_taken = _deal(strata, rest, groups, config.folds) == config.fold
@@ -86,7 +117,7 @@ def _draw(examples: Examples, config: DataConfig, seed: int) -> dict[str, np.nda
             else:
                 is_taken = _choose_groups(groups[rest], count)
         except ValueError as error:
-            what = f"a share that can be drawn from {len(examples)} examples"
+            what = f"a share that can be drawn from {len(free)} examples"
             raise ConfigError([expected(f"data.split.{name}", what, share, str(error))]) from error
         rows[name], rest = rest[is_taken], rest[~is_taken]
     return {**rows, "train": rest}
@@ -182,7 +213,7 @@ def _choose(strata: np.ndarray, count: int) -> np.ndarray:
 def _strata(examples: Examples, config: DataConfig) -> np.ndarray:
     """Returns (rows,) the class of each example; all zeros where it has none."""
     if config.classes is not None and examples.labels:
-        labels = next(iter(examples.labels.values()))
-        if isinstance(labels, np.ndarray) and labels.ndim == 1:
-            return labels
+        classes = read_classes(next(iter(examples.labels)), examples, config)
+        if classes is not None:
+            return classes
     return np.zeros(len(examples), int)

@@ -1,6 +1,7 @@
 """Tables: CSV and Parquet, read by Arrow; Parquet also while steps are taken."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from runner.data.columns import (
     convert,
     fill_missing,
     group_columns,
+    group_labels,
     join,
-    label_of,
+    join_label,
+    label_shape_of,
     read_columns,
     shape_of,
 )
@@ -48,12 +51,24 @@ def describe_table(config: TableDataConfig) -> Description:
         name: TensorConfig(shape_of(parts), parts[0].dtype)
         for name, parts in group_columns(config, columns).items()
     }
-    main = columns[config.targets[0]] if config.targets else None
-    return Description(
-        features,
-        {name: TensorConfig([], columns[name].dtype) for name in list_labels(config)},
-        len(main.categories) if main is not None and main.categories else None,
-    )
+    labels = {
+        name: TensorConfig(label_shape_of(parts), parts[0].dtype)
+        for name, parts in group_labels(config, columns).items()
+    }
+    names = columns[config.targets[0]].categories if config.targets else ()
+    return Description(features, labels, len(names) or None, names)
+
+
+def declare_columns(config: TableDataConfig) -> TableDataConfig:
+    """Returns `config` with all that was inferred of its table declared, to read another by it."""
+    path = Path(config.file)
+    with explain_arrow(path):
+        columns = read_columns(config, open_table(path))
+    declared = {
+        name: {**vars(column.config), "categories": list(column.categories) or None}
+        for name, column in columns.items()
+    }
+    return replace(config, columns={**config.columns, **declared})
 
 
 def read_table(config: TableDataConfig) -> Examples:
@@ -97,7 +112,7 @@ def _read_all(config: TableDataConfig, columns: Mapping[str, Column], table: Tab
             name: join(parts, [arrays[part.name] for part in parts])
             for name, parts in group_columns(config, columns).items()
         },
-        labels={name: label_of(columns[name], arrays[name]) for name in list_labels(config)},
+        labels=_join_labels(config, columns, arrays),
         rows=rows,
         columns=named,
         ids=None if config.id is None else named[config.id],
@@ -116,7 +131,7 @@ def _open_stream(
         used = [*columns, *guides]
         rows = np.concatenate(list(_find_complete(config, columns, table, used)))
     reader = _TableReader(config, columns, table)
-    labels: dict[str, list[np.ndarray]] = {name: [] for name in targets}
+    labels: dict[str, list[np.ndarray]] = {name: [] for name in group_labels(config, targets)}
     named: dict[str, list[np.ndarray]] = {name: [] for name in guides}
     start = 0
     for part in table.scan([*targets, *guides]) if targets or guides else ():
@@ -126,9 +141,12 @@ def _open_stream(
         if config.missing == "refuse":
             choose_rows(missing, "refuse", _HINT, numbers + FIRST_ROW)
         kept = np.isin(numbers, rows, assume_unique=True)
-        for name, column in targets.items():
-            array = convert(column, values[name].filter(pa.array(kept)), numbers[kept])
-            labels[name].append(label_of(column, array))
+        arrays = {
+            name: convert(column, values[name].filter(pa.array(kept)), numbers[kept])
+            for name, column in targets.items()
+        }
+        for name, array in _join_labels(config, targets, arrays).items():
+            labels[name].append(array)
         for name in guides:
             named[name].append(part[name].to_numpy()[kept])
     joined = {name: np.concatenate(arrays) for name, arrays in named.items()}
@@ -201,6 +219,15 @@ class _TableReader:
             name: join(self._features[name], [arrays[part.name] for part in self._features[name]])
             for name in names
         }
+
+
+def _join_labels(
+    config: TableDataConfig, columns: Mapping[str, Column], arrays: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    return {
+        name: join_label(parts, [arrays[part.name] for part in parts])
+        for name, parts in group_labels(config, columns).items()
+    }
 
 
 def _fill(

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from models.problems import ConfigError
 from runner.data.digits import read_digits
+from runner.data.provenance import describe_data
+from runner.data.sources import read_examples
+from runner.data.splits import split_examples
 from runner.validation import validate
 from tests.datasets import load_dataset
 
@@ -202,3 +206,145 @@ def test_a_split_that_a_column_leaves_empty_is_refused(compose, tmp_path):
     assert str(caught.value) == (
         "data.split: expected examples in each split; none of 3 is in test."
     )
+
+
+def write_table(file, names, start):
+    lines = [f"{start + index},{name}" for index, name in enumerate(names)]
+    file.write_text("\n".join(["x,kind", *lines]) + "\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def compose_files(compose, tmp_path):
+    main = write_table(tmp_path / "main.csv", ["cow", "ant", "bee", "ant", "bee", "cow"] * 10, 0)
+    base = ["model=tabular", "data=table", f"data.file={main}", "data.targets=[kind]"]
+    return lambda *overrides: compose(*base, *overrides)
+
+
+def test_files_are_splits_of_their_own(compose_files, tmp_path):
+    test = write_table(tmp_path / "test.csv", ["cow", "cow"], 1000)
+    validation = write_table(tmp_path / "validation.csv", ["bee"] * 3, 2000)
+    files = [f"data.split.test_file={test}", f"data.split.validation_file={validation}"]
+    config = compose_files(*files)
+    validate(config)
+    dataset = load_dataset(config.data, config.model.inputs, config.seed)
+    assert [len(split) for split in vars(dataset).values()] == [60, 3, 2]
+    # With the categories of the main file: ant, bee, cow.
+    assert dataset.test.labels["kind"].tolist() == [2, 2]
+    assert dataset.test.features["numbers"].ravel().tolist() == [1000, 1001]
+    assert dataset.validation.labels["kind"].tolist() == [1, 1, 1]
+    rows = np.concatenate([split.rows for split in vars(dataset).values()])
+    assert sorted(rows) == list(range(65))
+    # Validation is still a share of the main file where it is no file.
+    dataset = load_dataset(*(lambda c: (c.data, c.model.inputs, c.seed))(compose_files(files[0])))
+    assert [len(split) for split in vars(dataset).values()] == [54, 6, 2]
+
+
+def test_files_of_splits_are_part_of_the_digest(compose_files, tmp_path):
+    digests = set()
+    for names in (["cow"], ["ant"], ["ant", "ant"]):
+        test = write_table(tmp_path / "test.csv", names, 0)
+        config = compose_files(f"data.split.test_file={test}")
+        examples = read_examples(config.data, config.model.inputs, config.seed)
+        dataset = split_examples(examples, config.data, config.seed)
+        result = describe_data(config.data, config.seed, examples, dataset)
+        digests.add(result.digest)
+        assert result.source == f"{tmp_path / 'main.csv'}, {test}"
+        assert result.splits["test"].balance["kind"] == {names[0]: len(names)}
+    assert len(digests) == 3
+
+
+def test_folders_and_arrays_are_splits_of_their_own(compose, tmp_path):
+    for folder, names in (("main", "abc"), ("test", "bc")):
+        for name in names:
+            (tmp_path / folder / name).mkdir(parents=True)
+            for index in range(4):
+                Image.new("L", (4, 4), 10 * index).save(tmp_path / folder / name / f"{index}.png")
+            (tmp_path / f"{folder}_text").mkdir(exist_ok=True)
+            (tmp_path / f"{folder}_text" / f"{name}.txt").write_text("one\ntwo\n", encoding="utf-8")
+        classes = np.array([ord(name) - ord("a") for name in names])
+        np.savez(tmp_path / f"{folder}.npz", image=np.ones((len(names), 4, 4, 1)), kind=classes)
+    ways = {
+        "images": ("main", "test", []),
+        "text": ("main_text", "test_text", ["model=letters"]),
+        "arrays": ("main.npz", "test.npz", ["data.targets=[kind]"]),
+    }
+    for source, (main, test, others) in ways.items():
+        files = [f"data.file={tmp_path / main}", f"data.split.test_file={tmp_path / test}"]
+        config = compose(f"data={source}", *files, *others, "data.split.validation=0")
+        validate(config)
+        dataset = load_dataset(config.data, config.model.inputs, config.seed)
+        (labels,) = dataset.test.labels.values()
+        assert set(labels) == {1, 2}
+        (labels,) = dataset.train.labels.values()
+        assert set(labels) == {0, 1, 2}
+
+
+def test_a_class_of_the_test_alone_is_refused_by_file_and_row(compose_files, compose, tmp_path):
+    test = write_table(tmp_path / "test.csv", ["cow", "dog"], 0)
+    config = compose_files(f"data.split.test_file={test}")
+    with pytest.raises(ConfigError) as caught:
+        rows_of(config)
+    assert str(caught.value) == (
+        "data.split.test_file: in test.csv, data.columns.kind.categories: expected one of the "
+        "categories in row 2; received 'dog' (str). Choose from ant, bee, cow."
+    )
+    np.savez(tmp_path / "main.npz", image=np.zeros((4, 8, 8, 1)), kind=[0, 1, 0, 1])
+    np.savez(tmp_path / "test.npz", image=np.zeros((2, 8, 8, 1)), kind=[1, 2])
+    files = [f"data.file={tmp_path / 'main.npz'}", f"data.split.test_file={tmp_path / 'test.npz'}"]
+    config = compose("data=arrays", "data.targets=[kind]", *files)
+    with pytest.raises(ConfigError) as caught:
+        rows_of(config)
+    assert str(caught.value) == (
+        "data.split.test_file: in test.npz, data.classes: expected a class from 0 to 1 in each "
+        "row of 'kind'; received 2 (int). It stands in row 1, counted from 0."
+    )
+
+
+def test_a_file_of_another_form_is_refused(compose_files, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("x,z,kind\n1,2,ant\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        rows_of(compose_files(f"data.split.test_file={other}"))
+    assert str(caught.value) == (
+        "data.split.test_file: in other.csv, data.features.numbers.shape: expected [2], as the "
+        "source has; received [1] (list)."
+    )
+    with pytest.raises(ConfigError) as caught:
+        rows_of(compose_files(f"data.split.test_file={tmp_path / 'none.csv'}"))
+    assert str(caught.value).startswith("data.split.test_file: in none.csv, data.file: expected a ")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["data.split.group=x", "data.split.test_file=a.csv"],
+            "data.split.test_file: expected null, since data.split.group is given; "
+            "received 'a.csv' (str).",
+        ),
+        (
+            ["data.fold=1", "data.split.test_file=a.csv"],
+            "data.fold: expected null, since data.split.test_file is given; received 1 (int).",
+        ),
+    ],
+)
+def test_files_are_no_splits_beside_another_way(compose, tmp_path, overrides, message):
+    file = tmp_path / "main.csv"
+    file.write_text("x,y,kind\n1,2,ant\n3,4,bee\n", encoding="utf-8")
+    table = ["model=tabular", "data=table", f"data.file={file}", "data.targets=[kind]"]
+    with pytest.raises(ConfigError) as caught:
+        validate(compose(*table, *overrides))
+    assert message in str(caught.value).splitlines()
+
+
+def test_validation_is_drawn_where_a_column_names_none(compose, tmp_path):
+    file = tmp_path / "rows.csv"
+    lines = [f"{row},{'ab'[row % 2]},{'test' if row < 10 else 'train'}" for row in range(50)]
+    file.write_text("\n".join(["x,y,part", *lines]), encoding="utf-8")
+    table = ["model=tabular", "data=table", f"data.file={file}", "data.targets=[y]"]
+    rows = rows_of(compose(*table, "data.split.column=part", "data.split.validation=0.25"))
+    assert sorted(rows["test"]) == list(range(10))
+    assert [len(rows[name]) for name in ("train", "validation")] == [30, 10]
+    rows = rows_of(compose(*table, "data.split.column=part", "data.split.validation=0"))
+    assert [len(rows[name]) for name in ("train", "validation")] == [40, 0]

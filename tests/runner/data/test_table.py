@@ -250,3 +250,46 @@ def test_columns_that_are_declared_wrongly_are_named(compose_table, overrides, m
 def test_values_that_are_not_as_declared_are_named(compose_table, overrides, message):
     config = compose_table(*overrides, text=PEOPLE)
     assert error_of(read_table, config.data) == message
+
+
+def test_targets_that_name_a_label_stand_in_it_in_their_order(compose_table):
+    text = "a,b,c,d\n1,0,1,5\n2,1,0,6\n"
+    labels = "data.columns={b:{label:both},c:{label:both}}"
+    data = compose_table("data.targets=[c,b]", labels, text=text, file="both.csv").data
+    assert declared(data.labels) == {"both": ([2], "float32")}
+    assert (data.classes, data.class_names) == (None, [])
+    examples = read_table(data)
+    assert examples.labels["both"].tolist() == [[1, 0], [0, 1]]
+    assert examples.features["numbers"].tolist() == [[1, 5], [2, 6]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            "{a:{label:both}}",
+            "data.columns.a.label: expected null, since 'a' is not among data.targets; "
+            "received 'both' (str).",
+        ),
+        (
+            "{b:{label:both,type:categorical}}",
+            "data.columns.b.type: expected numeric for a target that stands in a label beside "
+            "others; received 'categorical' (str).",
+        ),
+        (
+            "{b:{label:3}}",
+            "data.columns.b.label: expected a name; received 3 (int).",
+        ),
+    ],
+)
+def test_labels_of_columns_that_cannot_be_are_refused(compose_table, columns, message):
+    text = "a,b\n1,0\n2,1\n"
+    given = ["data.targets=[b]", f"data.columns={columns}"]
+    assert error_of(compose_table, *given, text=text, file="both.csv") == message
+
+
+def test_an_empty_file_is_refused(compose_table):
+    for text in ("", "a,b\n"):
+        message = error_of(compose_table, "data.targets=[b]", text=text, file="empty.csv")
+        assert message.startswith("data.file: ")
+        assert "empty.csv" in message
