@@ -79,7 +79,7 @@ def _name_classes(config: ImagesDataConfig) -> list[str]:
     for folder in folders:
         if folder not in names:
             hint = did_you_mean(folder, names)
-            what = f"a folder for no class but those declared in {root.name}"
+            what = f"only folders of the declared classes in {root.name}"
             raise ConfigError([expected("data.class_names", what, folder, hint)])
     return names
 

@@ -157,3 +157,13 @@ def test_folders_without_classes_or_pictures_are_refused(compose_images, folder)
 )
 def test_wrong_options_are_named(compose_images, folder, override, message):
     assert error_of(compose_images, folder, override) == message
+
+
+def test_a_class_that_is_not_declared_is_refused_by_its_folder(compose_images, folder):
+    message = "data.class_names: expected only folders of the declared classes in pets; received "
+    assert error_of(compose_images, folder, "data.class_names=[cat,dot]") == (
+        f"{message}'dog' (str). Did you mean 'dot'?"
+    )
+    named = compose_images(folder, "data.class_names=[dog,cow,cat]").data
+    assert (named.class_names, named.classes) == (["dog", "cow", "cat"], 3)
+    assert read_images(named).labels["class"].tolist() == [0, 2, 2, 2]
