@@ -5,18 +5,20 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from models.problems import ConfigError
+from models.problems import ConfigError, Problem
 from runner.clock import PhaseClock
 from runner.composition import (
     CONF,
@@ -34,12 +36,16 @@ from runner.engine.startup import import_tensorflow
 from runner.feeds import read_feeds
 from runner.places import format_problems
 from runner.preprocessing import stand_in_statistics
+from runner.resolved import format_resolved
 from runner.results import RunOutcome
 from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_courier
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext, TrackingError
 from runner.validation import validate
+
+if TYPE_CHECKING:
+    from runner.inheritance import Inherited
 
 _STARTED = time.perf_counter()
 
@@ -66,7 +72,8 @@ def main() -> None:
             _validate(sys.argv[2:])
         if sys.argv[1:2] == ["schema"]:
             _write_schemas(sys.argv[2:])
-        _run_hydra()
+        with tempfile.TemporaryDirectory(prefix="feedfetch-") as folder:
+            _run_hydra(_inherit(sys.argv[1:], Path(folder)))
     except KeyboardInterrupt:
         _exit("interrupted", 128 + signal.SIGINT)
     except Terminated:
@@ -76,40 +83,62 @@ def main() -> None:
         raise
 
 
-def _run_hydra() -> None:
+def _inherit(arguments: Sequence[str], folder: Path) -> "Inherited | None":
+    """Returns what the command takes over from the run that it names; None where it names none."""
+    if not any(text.startswith("from_run=") for text in arguments):
+        return None
+    # This may import MLflow.
+    from runner.inheritance import inherit
+
+    return inherit(arguments, folder)
+
+
+def _run_hydra(inherited: "Inherited | None") -> None:
+    if inherited is not None:
+        sys.argv[1:] = inherited.extend(sys.argv[1:])
     with Sweep(_ui_command) as sweep:
 
         def run(cfg: DictConfig) -> RunOutcome:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
-                return _run_job_of(sweep, cfg)
-            return _run(cfg)
+                return _run_job_of(sweep, cfg, inherited)
+            return _run(cfg, inherited)
 
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(run)()
 
 
-def _run(cfg: DictConfig) -> RunOutcome:
+def _run(cfg: DictConfig, inherited: "Inherited | None") -> RunOutcome:
     """Runs a single run, which ends the process with its message where it fails."""
     try:
-        return _run_job(cfg)
+        return _run_job(cfg, inherited)
     except ConfigError as error:
         overrides = list(HydraConfig.get().overrides.task)
+        if inherited is not None:
+            overrides.append(inherited.search_path)
         _exit(format_problems(error.problems, overrides), _BAD_CONFIG)
     except Exception as error:
         _exit_if_known(error)
         raise
 
 
-def _run_job_of(sweep: Sweep, cfg: DictConfig) -> RunOutcome:
+def _run_job_of(sweep: Sweep, cfg: DictConfig, inherited: "Inherited | None") -> RunOutcome:
     """Runs a job of a sweep: Hydra takes an error, runs the others, and raises the first one."""
-    overrides = list(HydraConfig.get().overrides.task)
-    return sweep.run_job(overrides, lambda: _run_job(cfg, sweep))
+    overrides = _user_overrides(inherited)
+    return sweep.run_job(overrides, lambda: _run_job(cfg, inherited, sweep))
 
 
-def _run_job(cfg: DictConfig, sweep: Sweep | None = None) -> RunOutcome:
+def _user_overrides(inherited: "Inherited | None") -> list[str]:
+    """Returns what the user set, without what an earlier run added to it."""
+    added = () if inherited is None else inherited.added
+    return [text for text in HydraConfig.get().overrides.task if text not in added]
+
+
+def _run_job(
+    cfg: DictConfig, inherited: "Inherited | None", sweep: Sweep | None = None
+) -> RunOutcome:
     """Checks all that can be checked before TensorFlow is imported, then runs the experiment."""
     is_first = "tensorflow" not in sys.modules
     started = _STARTED if is_first else time.perf_counter()
-    config = to_config(cfg)
+    config = _settle(cfg, inherited)
     validate(config)
     prepare_store(config.tracking)
     if isinstance(config.tracking, SqliteTrackingConfig):
@@ -122,11 +151,27 @@ def _run_job(cfg: DictConfig, sweep: Sweep | None = None) -> RunOutcome:
         from runner.experiment import run_experiment
 
     job = HydraConfig.get()
-    overrides = list(job.overrides.task)
+    overrides = _user_overrides(inherited)
     parent = None if sweep is None else sweep.open_run(config, Path(job.sweep.dir))
-    context = RunContext(overrides, Path(job.runtime.output_dir), parent)
+    context = RunContext(
+        overrides,
+        Path(job.runtime.output_dir),
+        parent,
+        resolved=format_resolved(config, cfg),
+        weights={} if inherited is None else inherited.weights,
+    )
     with Reporter(_ui_command(overrides)) as reporter:
         return run_experiment(config, context, reporter, clock)
+
+
+def _settle(cfg: DictConfig, inherited: "Inherited | None") -> ExperimentConfig:
+    """Returns the configuration that `cfg` holds on top of the run that it names."""
+    if inherited is not None:
+        inherited.settle(cfg)
+    elif cfg.from_run is not None:
+        message = "expected on the command line, not in a file, since it changes what is composed."
+        raise ConfigError([Problem("from_run", message)])
+    return to_config(cfg)
 
 
 def _exit_if_known(error: Exception) -> None:
@@ -174,9 +219,14 @@ def _validate(arguments: list[str]) -> NoReturn:
     overrides = list(parsed.overrides)
     if parsed.config_dir is not None:
         overrides.append(f"hydra.searchpath=[file://{parsed.config_dir.resolve()}]")
-    with open_hydra():
+    with tempfile.TemporaryDirectory(prefix="feedfetch-") as folder, ExitStack() as stack:
+        inherited = _inherit(overrides, Path(folder))
+        if inherited is not None:
+            overrides = inherited.extend(overrides)
+        stack.enter_context(open_hydra())
         try:
-            _check(compose_open(overrides), with_shapes=not parsed.no_shapes)
+            config = _settle(compose_open(overrides), inherited)
+            _check(config, with_shapes=not parsed.no_shapes)
         except ConfigError as error:
             _exit(format_problems(error.problems, overrides), _BAD_CONFIG)
     sys.exit(0)

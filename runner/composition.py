@@ -3,7 +3,7 @@
 Only this module and the entry know Hydra; the untyped ``cfg`` goes no further.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from runner.config import (
     DescribedDataConfig,
     ExperimentConfig,
     SyntheticDataConfig,
+    TableDataConfig,
 )
 from runner.data.describing import describe
 from runner.data.labels import describe_labels
@@ -92,6 +93,8 @@ def to_config(cfg: DictConfig) -> ExperimentConfig:
 def describe_data(cfg: DictConfig) -> None:
     """Writes what the files of the data hold to `cfg`, where the models' YAML takes it from.
 
+    Of a table also what becomes of each column, so that another file is encoded in the same way.
+
     Raises:
         ConfigError: If a file cannot be read, or has not what is declared.
     """
@@ -111,6 +114,9 @@ def describe_data(cfg: DictConfig) -> None:
         cfg.data.classes = described.classes
     if not data.class_names:
         cfg.data.class_names = list(described.class_names)
+    if isinstance(data, TableDataConfig):
+        cfg.data.columns = {**data.columns, **described.columns}
+        cfg.data.undeclared = "ignore"
 
 
 def _describe_padding(cfg: DictConfig) -> None:
@@ -138,7 +144,7 @@ def _unknown_keys(path: str, config: Any) -> Iterator[Problem]:
 def compose_config(overrides: list[str]) -> ExperimentConfig:
     """Returns the configuration of `overrides`, as the command line composes it."""
     with open_hydra():
-        return compose_open(overrides)
+        return to_config(compose_open(overrides))
 
 
 @contextmanager
@@ -149,7 +155,6 @@ def open_hydra() -> Iterator[None]:
         yield
 
 
-def compose_open(overrides: list[str]) -> ExperimentConfig:
-    """Returns the configuration of `overrides`; call it within ``open_hydra``."""
-    cfg: Any = compose("config", overrides)
-    return to_config(cfg)
+def compose_open(overrides: Sequence[str]) -> DictConfig:
+    """Returns what Hydra composes of `overrides`; call it where Hydra is initialized."""
+    return compose("config", list(overrides))

@@ -32,7 +32,11 @@ KERAS_DATASETS = (
     "mnist",
     "reuters",
 )
+UNDECLARED = ("infer", "ignore")
 
+# The endings of files that weights are taken from, and of those that predictions are written to.
+WEIGHT_FILES = (".keras", ".weights.h5", ".npz")
+PREDICTION_FILES = (".csv", ".parquet", ".npz")
 
 # The keys of a split that name a column or an array.
 SPLIT_COLUMNS = ("group", "time", "column")
@@ -350,11 +354,13 @@ class TableDataConfig(ColumnsDataConfig):
     """A table, CSV or Parquet.
 
     Attributes:
-        columns: What becomes of which column, as a ``ColumnConfig``; of others, what their values
-            look like.
+        columns: What becomes of which column, as a ``ColumnConfig``.
+        undeclared: What becomes of the others: ``infer``, what their values look like, or
+            ``ignore``. Then features are in the order of ``columns``, not of the table.
     """
 
     columns: dict[str, Any] = field(default_factory=dict)
+    undeclared: str = field(default="infer", metadata={"choices": UNDECLARED})
 
 
 @dataclass
@@ -475,6 +481,31 @@ class TrainConfig(ExamplesTaskConfig):
     stop: StopConfig = field(default_factory=StopConfig)
     plateau: PlateauConfig = field(default_factory=PlateauConfig)
     every: EveryConfig = field(default_factory=EveryConfig)
+
+
+@dataclass
+class EvaluateConfig(ExamplesTaskConfig):
+    """Measure the model on held-out data, fetch outputs for examples of it; nothing is trained.
+
+    Attributes:
+        splits: What is evaluated on: ``train``, ``validation``, ``test``, or ``all`` for all that
+            the source gives.
+    """
+
+    splits: list[str] = MISSING
+
+
+@dataclass
+class PredictConfig(TaskConfig):
+    """Write what the model gives for each example of a source to a file; nothing is trained.
+
+    Attributes:
+        split: ``all`` that the source gives, or ``train``, ``validation`` or ``test``.
+        file: The file, .csv, .parquet or .npz; null for ``predictions.csv`` in the run's folder.
+    """
+
+    split: str = MISSING
+    file: str | None = MISSING
 
 
 @dataclass
@@ -660,14 +691,31 @@ class PlanConfig:
 
 
 @dataclass
+class PretrainedConfig:
+    """The weights that a model begins with, rather than with those drawn from the seed.
+
+    Attributes:
+        source: A ``.keras`` file, a ``.weights.h5`` file, an ``.npz`` file of weights by our names,
+            such as ``conv1.kernel``, or an earlier run, by its id or its folder; null for none.
+        layers: Patterns, such as ``conv*``, of the names of the layers whose weights are loaded.
+    """
+
+    source: str | None = MISSING
+    layers: list[str] = MISSING
+
+
+@dataclass
 class ExperimentConfig:
     """All of a run.
 
     Attributes:
+        from_run: An earlier run, by its id or its folder, whose model, data, seed and weights are
+            taken over; what is set beside it holds. Null for none.
         seed: Seeds initial weights, dropout masks, splits, order and random data.
         model: The layer stack, its loss and its metrics.
         data: The examples.
         task: What to do with them.
+        pretrained: The weights that the model begins with.
         optimizer: ``type`` and arguments of one of ``keras.optimizers``.
         plan: How training steps are put to the Session.
         session: Devices and threads.
@@ -684,10 +732,12 @@ class ExperimentConfig:
         trusted_modules: Modules of your own whose classes ``class`` may name.
     """
 
+    from_run: str | None = MISSING
     seed: int = MISSING
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
+    pretrained: PretrainedConfig = field(default_factory=PretrainedConfig)
     optimizer: dict[str, Any] = field(default_factory=dict)
     plan: PlanConfig = field(default_factory=PlanConfig)
     session: SessionConfig = field(default_factory=SessionConfig)
@@ -720,6 +770,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
     },
     "task": {
         "train": TrainConfig,
+        "evaluate": EvaluateConfig,
+        "predict": PredictConfig,
         "forward": ForwardConfig,
         "inspect": InspectConfig,
         "benchmark": BenchmarkConfig,

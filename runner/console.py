@@ -26,6 +26,8 @@ from runner.results import (
     LearningRateResult,
     Metrics,
     PlanResult,
+    PredictionsWritten,
+    PretrainedResult,
     Result,
     SplitResult,
     Started,
@@ -112,8 +114,8 @@ class Reporter:
                 log.info("epoch %d %s %s", result.epoch, result.split, metrics)
                 if self._bar:
                     self._bar.show_split(result)
-                if result.split == "test":
-                    self._ends.append(f"test     {metrics}")
+                if result.split == "test" or not result.step:
+                    self._ends.append(f"{result.split:8} {metrics}")
             case BalanceResult():
                 for label in result.labels:
                     self._show_table(lay_out_balance(result, label))
@@ -128,6 +130,11 @@ class Reporter:
                 self._ends.append(f"trace    {_describe_trace(result)}")
             case WaitResult():
                 self._ends.append(f"data     waited for {result.share:.1%} of the time of training")
+            case PretrainedResult():
+                self._show_loaded(result)
+            case PredictionsWritten():
+                columns = ", ".join(result.columns)
+                self._ends.append(f"written  {columns} of {result.rows} examples to {result.file}")
             case StopResult():
                 self._ends.append(f"stopped  {_describe_stop(result)}")
             case FetchResult(step=None):
@@ -169,6 +176,21 @@ class Reporter:
             log.info("plan %s passed over: %s", plan, reason)
         for note in result.notes:
             log.info("plan %s", note)
+
+    def _show_loaded(self, result: PretrainedResult) -> None:
+        """Shows what became of each weight, and how many were loaded."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("weight", "shape", "loaded"):
+            table.add_column(column, overflow="fold")
+        for weight in (*result.weights, *result.others):
+            shape = "x".join(map(str, weight.shape))
+            log.info("weight %s %s %s", weight.name, shape, weight.reason or "loaded")
+            table.add_row(weight.name, shape, f"no: {weight.reason}" if weight.reason else "yes")
+        if self._console.is_terminal:
+            self._console.print(table, "")
+        counts = f"{len(result.loaded)} of {len(result.weights)} weights"
+        unused = f"; {len(result.others)} of its weights are not used" if result.others else ""
+        self._ends.append(f"loaded   {counts} from {result.source}{unused}")
 
     def _show_costs(self, result: InspectResult) -> None:
         """Shows what each layer costs."""

@@ -3,14 +3,19 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
+from models.preprocessing import needs_adapting
 from runner.clock import PhaseClock
 from runner.config import (
+    WEIGHT_FILES,
     BenchmarkConfig,
+    EvaluateConfig,
     ExperimentConfig,
     ForwardConfig,
     InspectConfig,
+    PredictConfig,
     SqliteTrackingConfig,
     TrainConfig,
 )
@@ -19,21 +24,25 @@ from runner.data.balance import measure_balance
 from runner.data.examples import Dataset, Examples
 from runner.data.provenance import describe_data
 from runner.data.sources import read_examples
-from runner.data.splits import split_examples
+from runner.data.splits import choose_splits, split_examples
 from runner.data.weighing import check_sample_weight, resolve_class_weight
 from runner.engine.errors import StepError
 from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
+from runner.engine.pretrained import load_pretrained, require_fit
 from runner.engine.process import open_process
 from runner.engine.session import GraphSession, open_session
 from runner.feeds import read_feeds
 from runner.preprocessing import stand_in_statistics
+from runner.resolved import FILE as RESOLVED_FILE
+from runner.resolved import settle_statistics
 from runner.results import (
     ClassifyResult,
     DataResult,
     FaultResult,
     FetchResult,
     Metrics,
+    PredictionsResult,
     PreprocessResult,
     Result,
     RunOutcome,
@@ -42,15 +51,20 @@ from runner.results import (
 from runner.signals import hold_signals
 from runner.tasks.adapt import adapt
 from runner.tasks.benchmark import benchmark
+from runner.tasks.evaluate import evaluate
 from runner.tasks.forward import forward
 from runner.tasks.inspect import inspect
+from runner.tasks.predict import predict
 from runner.tasks.train import train
 from runner.tasks.watch import NotFiniteError
 from runner.tracking.courier import start_run
 from runner.tracking.faults import save_fault
-from runner.tracking.tracker import NullTracker, RunContext, Tracker, closing
+from runner.tracking.folder import FolderTracker
+from runner.tracking.runs import read_run
+from runner.tracking.tracker import RunContext, Tracker, closing
 
 _SOURCE = Path(__file__).parent
+_PREDICTIONS = "predictions.csv"
 
 
 def run_experiment(
@@ -76,13 +90,14 @@ def run_experiment(
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))
         with clock.phase("data"):
-            config, dataset, described = _read_data(config)
+            config, splits, trained, described = _read_data(config)
             feeds = read_feeds(config.feeds)
         with clock.phase("adapt"):
-            config = adapt(config, dataset.train)
+            config = config if trained is None else adapt(config, trained)
         with clock.phase("build"):
             graph = build_graph(config, feeds)
-            dataset = _fit_dataset(dataset, graph)
+            graph, loaded = _load_weights(config, graph, context)
+            splits = _fit_splits(splits, graph)
         with clock.phase("session"):
             session = stack.enter_context(open_session(graph, config.session))
         with clock.phase("log"), hold_signals():
@@ -90,12 +105,14 @@ def run_experiment(
             tracker.log_tags({"devices": ", ".join(session.devices)})
             tracker.log_result(described)
             if isinstance(config.task, TrainConfig):
-                tracker.log_result(measure_balance(described, dataset))
+                tracker.log_result(measure_balance(described, Dataset(**splits)))
             if config.data.preprocess:
                 tracker.log_result(PreprocessResult(config.data.preprocess))
         reporter.show_result(described)
         reporter.show_layers(graph.layers)
-        results = _timed(_run_task(config, graph, session, dataset), clock)
+        results = _timed(chain(loaded, _run_task(config, graph, session, splits)), clock)
+        if isinstance(config.task, PredictConfig):
+            results = _write_predictions(results, config.task, context)
         try:
             metrics = _log_results(results, tracker, reporter, clock)
         except NotFiniteError as error:
@@ -106,14 +123,24 @@ def run_experiment(
     return RunOutcome(tracker.run_id, metrics)
 
 
-def _read_data(config: ExperimentConfig) -> tuple[ExperimentConfig, Dataset, DataResult]:
-    """Returns `config` with the weights of classes, the splits, and what is logged of them."""
+def _read_data(
+    config: ExperimentConfig,
+) -> tuple[ExperimentConfig, dict[str, Examples], Examples | None, DataResult]:
+    """Returns `config` with the weights of classes, what the task takes, and what is logged of it.
+
+    Third come the training examples, None where neither the task nor preprocessing needs them.
+    """
     examples = read_examples(config.data, config.model.inputs, config.seed)
     if config.data.sample_weight is not None:
         check_sample_weight(examples, config.data.sample_weight)
-    dataset = split_examples(examples, config.data, config.seed)
-    config = resolve_class_weight(config, dataset.train)
-    return config, dataset, describe_data(config.data, config.seed, examples, dataset)
+    splits = choose_splits(config, examples)
+    trained = splits.get("train")
+    if trained is None and needs_adapting(config.model):
+        trained = split_examples(examples, config.data, config.seed).train
+    if isinstance(config.task, TrainConfig | InspectConfig) and trained is not None:
+        config = resolve_class_weight(config, trained)
+    described = describe_data(config.data, config.seed, examples, splits)
+    return config, splits, trained, described
 
 
 def _look_at_model(
@@ -128,9 +155,9 @@ def _look_at_model(
     config = stand_in_statistics(config)
     if isinstance(task, InspectConfig):
         with clock.phase("data"):
-            config, dataset, described = _read_data(config)
+            config, splits, _, described = _read_data(config)
         with clock.phase("build"):
-            results += inspect(config, task, dataset, described)
+            results += inspect(config, task, Dataset(**splits), described)
     else:
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))
@@ -170,20 +197,55 @@ def _save_fault(fault: FaultResult, context: RunContext) -> str:
 
 
 def _open_tracker(config: ExperimentConfig, context: RunContext) -> Tracker:
+    if context.resolved:
+        text = settle_statistics(context.resolved, config)
+        (context.output_dir / RESOLVED_FILE).write_text(text, encoding="utf-8")
     if isinstance(config.tracking, SqliteTrackingConfig):
         return start_run(config, config.tracking, context, _SOURCE)
-    return NullTracker()
+    return FolderTracker(context.output_dir)
+
+
+def _load_weights(
+    config: ExperimentConfig, graph: ExperimentGraph, context: RunContext
+) -> tuple[ExperimentGraph, list[Result]]:
+    """Returns `graph` with the weights of an earlier run or of a file, and what was loaded."""
+    if config.from_run is not None:
+        graph = graph.with_weights(require_fit(graph.model, context.weights))
+    source = config.pretrained.source
+    if source is None:
+        return graph, []
+    is_file = source.endswith(WEIGHT_FILES)
+    run = {} if is_file else read_run(config.tracking, source, "pretrained.source").weights
+    values, result = load_pretrained(config.pretrained, graph.model, run)
+    return graph.with_weights(values), [result]
 
 
 def _run_task(
-    config: ExperimentConfig, graph: ExperimentGraph, session: GraphSession, dataset: Dataset
+    config: ExperimentConfig,
+    graph: ExperimentGraph,
+    session: GraphSession,
+    splits: Mapping[str, Examples],
 ) -> Iterator[Result]:
     match config.task:
         case TrainConfig() as task:
-            return train(config, task, graph, session, dataset)
+            return train(config, task, graph, session, Dataset(**splits))
+        case EvaluateConfig() as task:
+            return evaluate(config, task, graph, session, splits)
+        case PredictConfig() as task:
+            return predict(config, graph, session, splits[task.split])
         case ForwardConfig() as task:
-            return forward(config, task, graph, session, dataset)
+            return forward(config, task, graph, session, Dataset(**splits))
     raise TypeError(f"no task runs a {type(config.task).__name__}")
+
+
+def _write_predictions(
+    results: Iterable[Result], task: PredictConfig, context: RunContext
+) -> Iterator[Result]:
+    # This imports Arrow.
+    from runner.predictions import write_predictions
+
+    file = context.output_dir / _PREDICTIONS if task.file is None else Path(task.file).resolve()
+    return write_predictions(results, file)
 
 
 def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
@@ -200,6 +262,8 @@ def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
                 clock.add(result.split, pending)
             case FetchResult() | ClassifyResult():
                 clock.add("fetch", pending)
+            case PredictionsResult():
+                clock.add("predict", pending)
             case _:
                 yield result
                 continue
@@ -207,8 +271,8 @@ def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
         yield result
 
 
-def _fit_dataset(dataset: Dataset, graph: ExperimentGraph) -> Dataset:
-    """Returns `dataset` in the dtypes of the graph's placeholders, and with nothing else in it."""
+def _fit_splits(splits: Mapping[str, Examples], graph: ExperimentGraph) -> dict[str, Examples]:
+    """Returns `splits` in the dtypes of the graph's placeholders, and with nothing else in them."""
 
     def unfed(placeholders: Mapping[str, Placeholder]) -> dict[str, Placeholder]:
         return {name: one for name, one in placeholders.items() if name not in graph.fed}
@@ -222,4 +286,4 @@ def _fit_dataset(dataset: Dataset, graph: ExperimentGraph) -> Dataset:
             ids=examples.ids,
         )
 
-    return Dataset(fit(dataset.train), fit(dataset.validation), fit(dataset.test))
+    return {name: fit(examples) for name, examples in splits.items()}

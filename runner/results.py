@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,73 @@ class LayerSummary:
     type: str
     output_shapes: tuple[tuple[int | None, ...], ...]
     parameters: int
+
+
+@dataclass(frozen=True)
+class LoadedWeight:
+    """A weight of a model, or of the source of its weights.
+
+    Attributes:
+        name: Its name, such as ``conv1.kernel``.
+        shape: Its shape.
+        dtype: Its dtype.
+        reason: Why it was not loaded; "" where it was.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PretrainedResult:
+    """What a model was given of the weights of an earlier one.
+
+    Attributes:
+        source: Where they come from.
+        weights: The weights of the model.
+        others: Those of the source that the model has no place for.
+    """
+
+    source: str
+    weights: tuple[LoadedWeight, ...]
+    others: tuple[LoadedWeight, ...]
+
+    @property
+    def loaded(self) -> tuple[LoadedWeight, ...]:
+        """The weights that were loaded."""
+        return tuple(weight for weight in self.weights if not weight.reason)
+
+
+@dataclass(frozen=True)
+class PredictionsResult:
+    """What a model gives for a batch of examples.
+
+    Attributes:
+        rows: How many examples there are in all batches.
+        columns: (examples, ...) arrays by name.
+        parts: By the name of a column, what each index of its last axis is called.
+    """
+
+    rows: int
+    columns: Arrays
+    parts: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class PredictionsWritten:
+    """The predictions of a run are in a file.
+
+    Attributes:
+        file: The file.
+        rows: How many examples there are in it.
+        columns: What it holds of each.
+    """
+
+    file: Path
+    rows: int
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -221,10 +289,10 @@ class SplitResult:
     """Metrics over a whole split.
 
     Attributes:
-        split: ``train``, ``validation`` or ``test``. For ``train`` the mean over an epoch's steps,
-            with the weights of each step.
-        epoch: The epoch it followed, counted from 1.
-        step: The training step it followed, counted from 1.
+        split: ``train``, ``validation``, ``test``, or ``all``. For ``train`` in training the mean
+            over an epoch's steps, with the weights of each step.
+        epoch: The epoch it followed, counted from 1; 0 where nothing is trained.
+        step: The training step it followed, counted from 1; 0 where nothing is trained.
         metrics: The loss and the configured metrics.
     """
 
@@ -715,6 +783,9 @@ Result = (
     | BalanceResult
     | ExamplesResult
     | PreprocessResult
+    | PretrainedResult
+    | PredictionsResult
+    | PredictionsWritten
     | Started
     | PlanResult
     | StepsResult

@@ -14,12 +14,15 @@ from models.wiring import Wiring, parse_reference, read_wiring
 from runner.config import (
     KERAS_DATASETS,
     LABEL_FORMATS,
+    PREDICTION_FILES,
     SCHEMAS,
     SPLIT_COLUMNS,
     SPLIT_FILES,
+    WEIGHT_FILES,
     BenchmarkConfig,
     ColumnsDataConfig,
     DataConfig,
+    EvaluateConfig,
     ExamplesTaskConfig,
     ExperimentConfig,
     FileDataConfig,
@@ -27,6 +30,7 @@ from runner.config import (
     InspectConfig,
     KerasDataConfig,
     PlateauConfig,
+    PredictConfig,
     RandomDataConfig,
     SeriesDataConfig,
     SqliteTrackingConfig,
@@ -50,6 +54,8 @@ TRACE_LEVELS = ("SOFTWARE_TRACE", "HARDWARE_TRACE", "FULL_TRACE")
 # The ways to put training steps to the Session, and the choice among them.
 PLANS = ("auto", "step", "pipeline", "loop")
 _MOST_SEED = 2**32 - 1
+# What is evaluated on and predicted for: a split, or all that the source gives.
+_CHOICES = ("train", "validation", "test", "all")
 
 
 def validate(config: ExperimentConfig) -> None:
@@ -69,6 +75,7 @@ def validate(config: ExperimentConfig) -> None:
         *_validate_feeds(config),
         *_validate_batch_size(config),
         *_validate_task(config),
+        *_validate_pretrained(config),
         *check_call("optimizer", "optimizers", config.optimizer, trusted=config.trusted_modules),
         *_validate_plan(config),
         *validate_session(config.session),
@@ -243,7 +250,9 @@ def _validate_batch_size(config: ExperimentConfig) -> Iterator[Problem]:
         place = f"model.inputs.{name}.batch_size"
         if isinstance(task, ExamplesTaskConfig) and task.examples != size:
             yield expected("task.examples", f"{size}, as {place} is", task.examples)
-        if isinstance(task, TrainConfig):
+        if isinstance(task, PredictConfig) and data.batch_size != size:
+            yield expected("data.batch_size", f"{size}, as {place} is", data.batch_size)
+        if isinstance(task, TrainConfig | EvaluateConfig):
             if data.batch_size != size:
                 yield expected("data.batch_size", f"{size}, as {place} is", data.batch_size)
             if not data.drop_remainder:
@@ -292,6 +301,10 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         yield from _at_least("task.show", task.show, 0)
     if isinstance(task, BenchmarkConfig):
         yield from _validate_benchmark(config, task)
+    if isinstance(task, EvaluateConfig):
+        yield from _validate_evaluation(config, task)
+    if isinstance(task, PredictConfig):
+        yield from _validate_prediction(task)
     if isinstance(task, TrainConfig):
         yield from _at_least("task.epochs", task.epochs, 1)
         for key, least in (("steps", 1), ("minutes", 0), ("patience", 0), ("min_delta", 0)):
@@ -303,10 +316,7 @@ def _validate_task(config: ExperimentConfig) -> Iterator[Problem]:
         yield from validate_monitors(task, config.model, validates=validates)
         for key, value in vars(task.every).items():
             yield from _at_least(f"task.every.{key}", value, 1)
-        yield from _validate_labels(config)
-        if config.model.loss is None and not _may_add_loss(config):
-            what = "a loss, which task=train needs where no layer of your own adds one"
-            yield expected("model.loss", what, None)
+        yield from _validate_compared(config)
         if not _has_test(config.data):
             yield expected("data.split.test", "a share above 0 to evaluate on", 0.0)
     if isinstance(task, ForwardConfig) and task.mask is not None:
@@ -324,6 +334,55 @@ def _validate_plateau(plateau: PlateauConfig, optimizer: Mapping[str, Any]) -> I
     if plateau.patience is not None and isinstance(optimizer.get("learning_rate"), Mapping):
         what = f"null, since {path}.learning_rate is a schedule"
         yield expected("task.plateau.patience", what, plateau.patience)
+
+
+def _validate_compared(config: ExperimentConfig) -> Iterator[Problem]:
+    """Yields what keeps the task from comparing the outputs with labels."""
+    yield from _validate_labels(config)
+    if config.model.loss is None and not _may_add_loss(config):
+        name = config.task.name
+        what = f"a loss, which task={name} needs where no layer of your own adds one"
+        yield expected("model.loss", what, None)
+
+
+def _validate_evaluation(config: ExperimentConfig, task: EvaluateConfig) -> Iterator[Problem]:
+    yield from _validate_compared(config)
+    if not task.splits:
+        yield expected("task.splits", f"some of {', '.join(_CHOICES)}", list(task.splits))
+    for index, split in enumerate(task.splits):
+        yield from _validate_choice(f"task.splits[{index}]", split)
+
+
+def _validate_prediction(task: PredictConfig) -> Iterator[Problem]:
+    yield from _validate_choice("task.split", task.split)
+    if task.file is None:
+        return
+    endings = ", ".join(PREDICTION_FILES)
+    if not task.file.endswith(PREDICTION_FILES):
+        yield expected("task.file", f"a file that ends in one of {endings}", task.file)
+    elif not Path(task.file).absolute().parent.is_dir():
+        yield expected("task.file", "a file in a folder that is there", task.file)
+
+
+def _validate_choice(path: str, split: str) -> Iterator[Problem]:
+    if split not in _CHOICES:
+        what = f"one of {', '.join(_CHOICES)}"
+        yield expected(path, what, split, did_you_mean(split, _CHOICES))
+
+
+def _validate_pretrained(config: ExperimentConfig) -> Iterator[Problem]:
+    source = config.pretrained.source
+    if source is None:
+        return
+    if isinstance(config.task, InspectConfig | BenchmarkConfig):
+        what = f"null, since task={config.task.name} uses no weights"
+        yield expected("pretrained.source", what, source)
+    elif source.endswith(WEIGHT_FILES) and not Path(source).is_file():
+        what = f"a file, {', '.join(WEIGHT_FILES)}, or a run's id"
+        hint = f"There is nothing at {Path(source).absolute()}."
+        yield expected("pretrained.source", what, source, hint)
+    if not config.pretrained.layers:
+        yield expected("pretrained.layers", "patterns of the names of layers", [])
 
 
 def _may_add_loss(config: ExperimentConfig) -> bool:
@@ -392,7 +451,8 @@ def _validate_fetches(config: ExperimentConfig) -> Iterator[Problem]:
     for name, fetched in flatten_fetches(config.fetches).items():
         path = f"fetches.{name}"
         what = "the name of a layer, or of a tensor such as 'conv1/Relu:0'"
-        if name in _TAKEN_FETCHES:
+        is_id = name == "id" and isinstance(config.task, PredictConfig)
+        if name in _TAKEN_FETCHES or is_id:
             yield Problem(path, f"the name {name!r} is taken; choose another.")
         elif not isinstance(fetched, str):
             yield expected(path, what, fetched)
@@ -418,7 +478,7 @@ def _validate_comparison(path: str, fetch: Fetch, config: ExperimentConfig) -> I
             yield expected(path, "a metric of the model", fetch.name, hint)
     elif model.loss is None and not _may_add_loss(config):
         yield expected("model.loss", f"a loss, which {path} needs", None)
-    if not isinstance(config.task, TrainConfig):
+    if not isinstance(config.task, TrainConfig | EvaluateConfig):
         yield from _validate_labels(config)
 
 

@@ -6,7 +6,7 @@ also be an index, and text is as it is, each a feature of its own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.problems import ConfigError, Problem, did_you_mean, expected
-from runner.config import COLUMN_TYPES, ENCODINGS, ColumnConfig, SeriesDataConfig, TableDataConfig
+from runner.config import (
+    COLUMN_TYPES,
+    ENCODINGS,
+    UNDECLARED,
+    ColumnConfig,
+    SeriesDataConfig,
+    TableDataConfig,
+)
 from runner.data.arrow import Table
 from runner.data.description import check_columns, split_columns
 from runner.example_weights import list_labels
@@ -76,19 +83,39 @@ class Column:
 
 
 def read_columns(config: TableDataConfig, table: Table) -> dict[str, Column]:
-    """Returns the columns that are used, in the order of the table."""
+    """Returns the columns that are used, in the order of the features that they are part of."""
     names = table.names
     problems = [*_check_names(config, names), *_check_columns(config)]
     if problems:
         raise ConfigError(problems)
-    columns = [
-        _read_column(config, table, name) for name in names if name not in split_columns(config)
-    ]
+    columns = _read_all(config, table)
     used = {column.name: column for column in columns if column.config.type != "ignore"}
     problems += _check_features(config, used)
     if problems:
         raise ConfigError(problems)
     return used
+
+
+def declare_columns(config: TableDataConfig, table: Table) -> dict[str, dict[str, Any]]:
+    """Returns all columns as ``data.columns`` declares them, with nothing left to be inferred."""
+    return {column.name: _declare(column) for column in _read_all(config, table)}
+
+
+def _read_all(config: TableDataConfig, table: Table) -> list[Column]:
+    """Returns the columns that no split is made by, also those that are not used."""
+    names = table.names
+    if config.undeclared == "ignore":
+        declared = dict.fromkeys([*config.columns, *list_labels(config)])
+        names = [name for name in declared if name in names]
+    return [
+        _read_column(config, table, name) for name in names if name not in split_columns(config)
+    ]
+
+
+def _declare(column: Column) -> dict[str, Any]:
+    kept = asdict(column.config).items()
+    declared = {key: value for key, value in kept if value not in (None, "one_hot")}
+    return {**declared, "categories": list(column.categories)} if column.categories else declared
 
 
 def _check_names(config: TableDataConfig, names: Sequence[str]) -> Iterator[Problem]:
@@ -97,13 +124,16 @@ def _check_names(config: TableDataConfig, names: Sequence[str]) -> Iterator[Prob
             hint = did_you_mean(target, names)
             yield expected(f"data.targets[{index}]", "a column of the table", target, hint)
     yield from check_columns(config, names, "a column of the table")
-    for name in config.columns:
-        if name not in names:
+    for name, declared in config.columns.items():
+        is_ignored = isinstance(declared, dict) and declared.get("type") == "ignore"
+        if name not in names and not is_ignored:
             hint = did_you_mean(name, names)
             yield expected(f"data.columns.{name}", "a column of the table", name, hint)
 
 
 def _check_columns(config: TableDataConfig) -> Iterator[Problem]:
+    if config.undeclared not in UNDECLARED:
+        yield expected("data.undeclared", " or ".join(UNDECLARED), config.undeclared)
     known = [field.name for field in fields(ColumnConfig)]
     for name, declared in config.columns.items():
         path = f"data.columns.{name}"

@@ -1,7 +1,8 @@
 """What a source says of its examples before any is read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from models.config import TensorConfig
 from models.problems import Problem, did_you_mean, expected
@@ -17,12 +18,14 @@ class Description:
         labels: What it gives as targets, by name, the main one first.
         classes: Number of classes of the first label; None where it is no class.
         class_names: Their names, in order; empty where they have none.
+        columns: What becomes of each column of a table, as ``data.columns`` declares it.
     """
 
     features: Mapping[str, TensorConfig]
     labels: Mapping[str, TensorConfig]
     classes: int | None
     class_names: Sequence[str] = ()
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def split_columns(config: ColumnsDataConfig) -> list[str]:

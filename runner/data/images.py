@@ -30,15 +30,13 @@ def describe_images(config: ImagesDataConfig) -> Description:
     if problems:
         raise ConfigError(problems)
     classes = list_classes(config)
-    names = _name_classes(config)
     height, width = config.size or find_size(config, classes)
     channels = len(MODES[config.colors])
-    return Description(
-        {IMAGE: TensorConfig([height, width, channels], "float32")},
-        {LABEL: TensorConfig([], "int64")},
-        len(names),
-        names,
-    )
+    features = {IMAGE: TensorConfig([height, width, channels], "float32")}
+    if not has_classes(config):
+        return Description(features, {}, None)
+    names = _name_classes(config)
+    return Description(features, {LABEL: TensorConfig([], "int64")}, len(names), names)
 
 
 def _check(config: ImagesDataConfig) -> Iterator[Problem]:
@@ -51,12 +49,14 @@ def _check(config: ImagesDataConfig) -> Iterator[Problem]:
 
 
 def list_classes(config: ImagesDataConfig) -> list[list[Path]]:
-    """Returns the files of each class, classes and files in the order of their names."""
+    """Returns the files of each class, classes and files in the order of their names.
+
+    Of a folder without classes, it is all files as one.
+    """
     root = Path(config.file)
-    classes = [
-        sorted(file for file in (root / name).rglob("*") if file.suffix.lower() in _SUFFIXES)
-        for name in _name_classes(config)
-    ]
+    if not has_classes(config):
+        return [_list_pictures(root)]
+    classes = [_list_pictures(root / name) for name in _name_classes(config)]
     empty = [
         name
         for name, files in zip(_name_classes(config), classes, strict=True)
@@ -82,6 +82,18 @@ def _name_classes(config: ImagesDataConfig) -> list[str]:
             what = f"only folders of the declared classes in {root.name}"
             raise ConfigError([expected("data.class_names", what, folder, hint)])
     return names
+
+
+def has_classes(config: ImagesDataConfig) -> bool:
+    """Returns whether there are folders of classes: without, pictures of known classes have none.
+
+    So a trained model tells the classes of pictures that nobody has sorted.
+    """
+    return not config.class_names or any(path.is_dir() for path in Path(config.file).glob("*"))
+
+
+def _list_pictures(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES)
 
 
 def find_size(config: ImagesDataConfig, classes: list[list[Path]]) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from models.problems import ConfigError, Problem
 from runner.config import ImagesDataConfig
 from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Examples, LazyColumn
-from runner.data.images import IMAGE, LABEL, MODES, find_size, list_classes, unreadable
+from runner.data.images import IMAGE, LABEL, MODES, find_size, has_classes, list_classes, unreadable
 from runner.data.memory import is_streamed
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,8 @@ def read_images(config: ImagesDataConfig) -> Examples:
         rows = _leave_out_corrupt(reader, rows)
     ids = np.array([str(file.relative_to(config.file)) for file in files], object)[rows]
     column = LazyColumn(reader, IMAGE, rows, reader.item_shape, np.dtype(np.float32))
-    examples = Examples({IMAGE: column}, {LABEL: labels[rows]}, rows, ids=ids)
+    labelled = {LABEL: labels[rows]} if has_classes(config) else {}
+    examples = Examples({IMAGE: column}, labelled, rows, ids=ids)
     if is_streamed(config, 4 * len(rows) * math.prod(reader.item_shape)):
         return examples
     return examples.take(slice(None))

@@ -17,7 +17,7 @@ from runner.config import (
     RandomDataConfig,
     SyntheticDataConfig,
 )
-from runner.data.examples import Dataset, Examples, LazyColumn
+from runner.data.examples import Examples, LazyColumn
 from runner.data.labels import name_classes, read_classes
 from runner.example_weights import read_weights
 from runner.results import DataResult, SplitSummary
@@ -28,7 +28,7 @@ _DIGEST_BYTES = 8
 
 
 def describe_data(
-    config: DataConfig, seed: int, examples: Examples, dataset: Dataset
+    config: DataConfig, seed: int, examples: Examples, splits: Mapping[str, Examples]
 ) -> DataResult:
     """Returns what is logged of the data.
 
@@ -36,7 +36,7 @@ def describe_data(
         config: The data.
         seed: What random examples are drawn from.
         examples: All that the source gave.
-        dataset: Their splits.
+        splits: What the run takes of it, by name.
     """
     return DataResult(
         name=config.name,
@@ -48,7 +48,7 @@ def describe_data(
             name: SplitSummary(
                 len(split), digest_examples(split), dict(_count_classes(split, config))
             )
-            for name, split in vars(dataset).items()
+            for name, split in splits.items()
             if len(split)
         },
         class_weight=read_weights(config).by_class,

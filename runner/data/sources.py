@@ -77,9 +77,9 @@ def _read_further(config: FileDataConfig, key: str, seed: int) -> Examples:
     """Returns the examples of a file that is a split, read as that of ``data.file`` was."""
     file = getattr(config.split, key)
     if isinstance(config, TableDataConfig):
-        from runner.data.table import declare_columns
+        from runner.data.table import declare_table
 
-        config = declare_columns(config)
+        config = declare_table(config)
     try:
         config = replace(config, file=file)
         describe(config)

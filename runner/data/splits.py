@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.problems import ConfigError, Problem, expected
-from runner.config import DataConfig, SplitConfig
+from runner.config import (
+    DataConfig,
+    EvaluateConfig,
+    ExperimentConfig,
+    PredictConfig,
+    SplitConfig,
+)
 from runner.data.examples import Dataset, Examples
 from runner.data.labels import read_classes
 
@@ -13,7 +19,30 @@ from runner.data.labels import read_classes
 PLACES = "data.split"
 FREE = ""
 SPLITS = ("train", "validation", "test")
+ALL = "all"
 _HELD_OUT = ("test", "validation")
+
+
+def choose_splits(config: ExperimentConfig, examples: Examples) -> dict[str, Examples]:
+    """Returns what the task takes of `examples`, by split; the whole is ``all``.
+
+    Raises:
+        ConfigError: If a split would be empty, or cannot be made in the way that is declared.
+    """
+    match config.task:
+        case EvaluateConfig(splits=list(names)):
+            path = "task.splits"
+        case PredictConfig(split=name):
+            names, path = [name], "task.split"
+        case _:
+            return dict(vars(split_examples(examples, config.data, config.seed)))
+    splits = {ALL: examples}
+    if set(names) != {ALL}:
+        splits |= vars(split_examples(examples, config.data, config.seed))
+    for name in names:
+        if not len(splits[name]):
+            raise ConfigError([expected(path, "splits with examples in them", name)])
+    return {name: splits[name] for name in names}
 
 
 def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset:

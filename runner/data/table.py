@@ -15,6 +15,7 @@ from runner.data.columns import (
     FIRST_ROW,
     Column,
     convert,
+    declare_columns,
     fill_missing,
     group_columns,
     group_labels,
@@ -47,6 +48,7 @@ def describe_table(config: TableDataConfig) -> Description:
     table = open_table(path)
     with explain_arrow(path):
         columns = read_columns(config, table)
+        declared = declare_columns(config, table)
     features = {
         name: TensorConfig(shape_of(parts), parts[0].dtype)
         for name, parts in group_columns(config, columns).items()
@@ -56,10 +58,10 @@ def describe_table(config: TableDataConfig) -> Description:
         for name, parts in group_labels(config, columns).items()
     }
     names = columns[config.targets[0]].categories if config.targets else ()
-    return Description(features, labels, len(names) or None, names)
+    return Description(features, labels, len(names) or None, names, declared)
 
 
-def declare_columns(config: TableDataConfig) -> TableDataConfig:
+def declare_table(config: TableDataConfig) -> TableDataConfig:
     """Returns `config` with all that was inferred of its table declared, to read another by it."""
     path = Path(config.file)
     with explain_arrow(path):

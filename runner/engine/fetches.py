@@ -80,14 +80,22 @@ def find_batched(fetches: Mapping[str, Fetched], batch_size: int | None) -> froz
 
 def name_variables(model: BuiltModel) -> dict[str, tf.Variable]:
     """Returns the variables of `model` as ``layer.weight``, those of shared layers once."""
-    named = {}
-    for name, layer in model.layers.items():
-        for variable in layer.variables:
-            path = variable.path.replace("/", ".")
-            # A model within the model does not begin its weights' paths with its own name.
-            own = path if path.startswith(f"{name}.") else f"{name}.{path}"
-            named[own] = variable.value
-    return named
+    return {
+        name_weight(layer, variable.path): variable.value
+        for layer, built in model.layers.items()
+        for variable in built.variables
+    }
+
+
+def name_weight(layer: str, path: str) -> str:
+    """Returns the name of a variable of a layer by its path in Keras, as ``conv1.kernel``."""
+    return locate_weight(layer, path).replace("/", ".")
+
+
+def locate_weight(layer: str, path: str) -> str:
+    """Returns the path of a variable from its layer on, as ``conv1/kernel``."""
+    # A model within the model does not begin its weights' paths with its own name.
+    return path if path.startswith(f"{layer}/") else f"{layer}/{path}"
 
 
 def name_optimizer_variables(

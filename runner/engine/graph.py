@@ -14,7 +14,7 @@ from models.factory import BuiltModel, build_model, find_output, iterate_layers
 from models.objectives import Objectives, read_objectives
 from models.objects import build_object
 from models.problems import ConfigError, Problem, expected
-from runner.config import ExperimentConfig, ForwardConfig, TrainConfig
+from runner.config import EvaluateConfig, ExperimentConfig, ForwardConfig, TrainConfig
 from runner.engine.feeds import Placeholder, feed_tensors, fit_value, open_placeholder
 from runner.engine.fetches import (
     Fetched,
@@ -28,13 +28,22 @@ from runner.engine.fetches import (
 from runner.engine.gradients import forget_gradients
 from runner.engine.kernels import fuse_layers, fuse_optimizer
 from runner.engine.losses import Comparison, Tensors
-from runner.engine.steps import Step, TrainingSteps, trace_training
+from runner.engine.steps import (
+    EvaluationSteps,
+    Step,
+    TrainingSteps,
+    trace_evaluation,
+    trace_training,
+)
 from runner.engine.tracing import trace_function
 from runner.engine.variables import VariableValue
 from runner.example_weights import list_targets, read_weights
 from runner.feeds import FeedValue
 from runner.fetches import LEARNING_RATE, flatten_fetches, parse_fetch
 from runner.results import LayerSummary
+
+# The tasks that compare outputs with labels, whatever is fetched.
+COMPARING = (TrainConfig, EvaluateConfig)
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,14 @@ class ExperimentGraph:
         assignments: The variables that came with values, or are fed them.
         state: Every variable of a run.
         features: The placeholders of the model's inputs, by name.
-        labels: The placeholders of the labels, by name; none where the task does not train.
+        labels: The placeholders of the labels, by name; none where nothing is compared with them.
         predict: Features to the configured fetches.
         classify: Features to the outputs that are classes, by the output's name; None where none
             is, or layers behave as in training.
-        training: The steps of training and evaluation; None where the task does not train.
+        training: The steps of training; None where the task does not train.
+        evaluation: Those of evaluation; None where the task does not evaluate.
         fed: The values that are fed to ``predict`` in place of the data's, by name.
+        fed_variables: The names of the variables that are fed their values.
         weights: Weights, statistics and seeds by name.
         variables: These and the optimizer's variables by name.
         learning_rate: The optimizer's, a variable or, of a schedule, computed; None where the task
@@ -71,11 +82,22 @@ class ExperimentGraph:
     predict: Step
     classify: Step | None
     training: TrainingSteps | None
+    evaluation: EvaluationSteps | None
     state: tuple[tf.Variable, ...]
     fed: Mapping[str, FeedValue]
+    fed_variables: frozenset[str]
     weights: Mapping[str, tf.Variable]
     variables: Mapping[str, tf.Variable]
     learning_rate: tf.Variable | tf.Tensor | None
+
+    def with_weights(self, values: Mapping[str, np.ndarray]) -> "ExperimentGraph":
+        """Returns the graph with `values` for its weights by name, but for those that are fed."""
+        given = (
+            (self.weights[name], value)
+            for name, value in values.items()
+            if name not in self.fed_variables
+        )
+        return replace(self, assignments=(*self.assignments, *given))
 
 
 def build_graph(
@@ -114,7 +136,7 @@ def build_graph(
         predict, classify = _trace_predict(
             config, model, variables, objectives, features, labels, overridden
         )
-        training = None
+        training = evaluation = None
         if optimizer is not None:
             training = trace_training(
                 model=model,
@@ -122,6 +144,10 @@ def build_graph(
                 objectives=objectives,
                 features=features,
                 labels=labels,
+            )
+        if isinstance(task, COMPARING):
+            evaluation = trace_evaluation(
+                model=model, objectives=objectives, features=features, labels=labels
             )
         weights = ((variable.value, value) for variable, value in model.weights)
         assignments = (*weights, *assign_fed(fed_variables, variables))
@@ -140,8 +166,10 @@ def build_graph(
         predict=predict,
         classify=classify,
         training=training,
+        evaluation=evaluation,
         state=tuple(graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)),
         fed={name: value for name, value in feeds.items() if name not in fed_variables},
+        fed_variables=frozenset(fed_variables),
         weights=_only_variables(name_variables(model)),
         variables=_only_variables(variables),
         learning_rate=variables.get(LEARNING_RATE),
@@ -178,7 +206,7 @@ def assign_fed(
 
 def read_compared(config: ExperimentConfig) -> Objectives:
     """Returns what outputs are compared with; nothing where neither task nor fetch compares."""
-    if isinstance(config.task, TrainConfig) or _fetches_compare(config):
+    if isinstance(config.task, COMPARING) or _fetches_compare(config):
         targets = list_targets(config.data)
         return read_objectives(config.model, targets, weights=read_weights(config.data))
     return Objectives((), ())

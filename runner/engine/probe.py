@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from models.factory import BuiltModel, build_model
-from runner.config import ExperimentConfig, TrainConfig
+from runner.config import ExperimentConfig
 from runner.engine.feeds import feed_tensors, feed_values, open_placeholder
 from runner.engine.fetches import name_variables
-from runner.engine.graph import assign_fed, open_graph, open_labels, read_compared
+from runner.engine.graph import COMPARING, assign_fed, open_graph, open_labels, read_compared
 from runner.engine.losses import Comparison
 from runner.engine.protos import build_config_proto
 from runner.engine.tracing import trace_function
@@ -68,8 +68,10 @@ def probe_step(
             model = build_model(config.model)
         objectives = read_compared(config)
         labels = open_labels(config, objectives, features)
-        trains = isinstance(config.task, TrainConfig)
-        is_compared = (trains or bool(objectives.labels)) and all(name in feeds for name in labels)
+        compares = isinstance(config.task, COMPARING)
+        is_compared = (compares or bool(objectives.labels)) and all(
+            name in feeds for name in labels
+        )
         with tf.name_scope("variables"):
             comparison = Comparison(model, objectives)
 

@@ -43,15 +43,27 @@ class Step:
 
 
 @dataclass(frozen=True)
+class EvaluationSteps:
+    """The steps that measure a model on held-out data.
+
+    Attributes:
+        evaluate: Features and labels in; ``batch_loss`` of the batch, in inference, and the metrics
+            over all batches since the last reset out.
+        reset: Forgets what the metrics have gathered.
+    """
+
+    evaluate: Step
+    reset: Step
+
+
+@dataclass(frozen=True)
 class TrainingSteps:
     """The steps that a training run takes.
 
     Attributes:
         train: Features and labels in; ``batch_loss`` of the batch before its update, and the
             metrics over all batches since the last reset out.
-        evaluate: Features and labels in; likewise, in inference and with metrics of its own.
-        reset: Forgets what the metrics of ``train`` have gathered.
-        reset_evaluation: Likewise of ``evaluate``.
+        reset: Forgets what the metrics have gathered.
         check: ``is_finite``, whether all trained weights are.
         finalize: Gives the trained weights their final values, such as their averages, as ``fit``
             does at its end; None where the optimizer keeps no averages.
@@ -62,9 +74,7 @@ class TrainingSteps:
     """
 
     train: Step
-    evaluate: Step
     reset: Step
-    reset_evaluation: Step
     check: Step
     finalize: Step | None
     features: Mapping[str, Placeholder]
@@ -81,7 +91,7 @@ def trace_training(
     features: Mapping[str, Placeholder],
     labels: Mapping[str, Placeholder],
 ) -> TrainingSteps:
-    """Returns the steps that train and evaluate `model`, traced into the current graph.
+    """Returns the steps that train `model`, traced into the current graph.
 
     Args:
         model: The model, built in the current graph.
@@ -95,7 +105,7 @@ def trace_training(
     """
     compute_losses = build_losses(objectives)
     with tf.name_scope("variables"):
-        train_meters, evaluate_meters = build_meters(objectives), build_meters(objectives)
+        meters = build_meters(objectives)
     variables = model.keras_model.trainable_variables
 
     def train(features: Tensors, labels: Tensors) -> dict[str, tf.Tensor]:
@@ -110,23 +120,8 @@ def trace_training(
             message = "no weight has a gradient; a layer in between cannot be differentiated."
             raise ConfigError([Problem("model.layers", message)])
         optimizer.apply(gradients, variables)
-        train_meters.update(losses, targets, outputs, weights)
-        return {BATCH_LOSS: losses.total, **train_meters.results()}
-
-    def evaluate(features: Tensors, labels: Tensors) -> dict[str, tf.Tensor]:
-        targets = {**features, **labels}
-        weights = weigh_examples(objectives, targets, is_training=False)
-        outputs = model.call(features, training=False)
-        losses = compute_losses(targets, outputs, model.keras_model.losses, weights)
-        evaluate_meters.update(losses, targets, outputs, weights)
-        return {BATCH_LOSS: losses.total, **evaluate_meters.results()}
-
-    def reset(meters: Meters) -> Step:
-        def forget() -> dict[str, tf.Tensor]:
-            meters.reset()
-            return {"done": tf.constant(True)}
-
-        return Step("reset", {}, trace_function(forget))
+        meters.update(losses, targets, outputs, weights)
+        return {BATCH_LOSS: losses.total, **meters.results()}
 
     def check() -> dict[str, tf.Tensor]:
         finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in variables]
@@ -147,9 +142,7 @@ def trace_training(
         fetches = function(features, labels)
     return TrainingSteps(
         train=Step("train", feeds, fetches),
-        evaluate=Step("evaluate", feeds, trace_function(evaluate, features, labels)),
-        reset=reset(train_meters),
-        reset_evaluation=reset(evaluate_meters),
+        reset=_trace_reset(meters),
         check=Step("check", {}, trace_function(check)),
         finalize=Step("finalize", {}, trace_function(finalize)) if averages else None,
         features=features,
@@ -157,3 +150,48 @@ def trace_training(
         function=function,
         trace_for_xla=cache(trace_for_xla),
     )
+
+
+def trace_evaluation(
+    *,
+    model: BuiltModel,
+    objectives: Objectives,
+    features: Mapping[str, Placeholder],
+    labels: Mapping[str, Placeholder],
+) -> EvaluationSteps:
+    """Returns the steps that evaluate `model`, traced into the current graph.
+
+    Args:
+        model: The model, built in the current graph.
+        objectives: The losses and the metrics.
+        features: Placeholders, (batch, ...), by input name.
+        labels: Placeholders, (batch, ...), by label name.
+
+    Raises:
+        ConfigError: If a loss or a metric cannot take an output and its label, or there is no loss.
+    """
+    compute_losses = build_losses(objectives)
+    with tf.name_scope("variables"):
+        meters = build_meters(objectives)
+
+    def evaluate(features: Tensors, labels: Tensors) -> dict[str, tf.Tensor]:
+        targets = {**features, **labels}
+        weights = weigh_examples(objectives, targets, is_training=False)
+        outputs = model.call(features, training=False)
+        losses = compute_losses(targets, outputs, model.keras_model.losses, weights)
+        meters.update(losses, targets, outputs, weights)
+        return {BATCH_LOSS: losses.total, **meters.results()}
+
+    feeds = {**features, **labels}
+    return EvaluationSteps(
+        evaluate=Step("evaluate", feeds, trace_function(evaluate, features, labels)),
+        reset=_trace_reset(meters),
+    )
+
+
+def _trace_reset(meters: Meters) -> Step:
+    def forget() -> dict[str, tf.Tensor]:
+        meters.reset()
+        return {"done": tf.constant(True)}
+
+    return Step("reset", {}, trace_function(forget))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.classifiers import Classifier, read_classifiers
-from runner.config import ExperimentConfig, TrainConfig
+from runner.config import EvaluateConfig, ExperimentConfig, TrainConfig
 from runner.data.examples import Examples
 from runner.data.labels import name_classes
 from runner.data.streams import iterate_batches
@@ -58,7 +58,7 @@ def classify_examples(
 ) -> Iterator[ClassifyResult]:
     """Yields how each output that is a class classifies `examples`; nothing where none is.
 
-    They are fed in batches in training, otherwise all at once.
+    They are fed in batches where they are evaluated so, otherwise all at once.
 
     Args:
         config: The whole experiment.
@@ -75,7 +75,7 @@ def classify_examples(
         for classifier in read_classifiers(config.model, list_targets(config.data))
         if classifier.output in graph.classify.fetches
     ]
-    is_batched = isinstance(config.task, TrainConfig)
+    is_batched = isinstance(config.task, TrainConfig | EvaluateConfig)
     size = config.data.batch_size if is_batched else len(examples)
     drop = is_batched and config.data.drop_remainder
     seen = 0
@@ -144,7 +144,7 @@ def predict_classes(
             binary.
         labels: (examples,) or (examples, 1) classes; (examples, classes) if one-hot.
     """
-    chances = _read_chances(classifier, outputs)
+    chances = read_chances(classifier, outputs)
     if chances is None:
         return None
     classes = chances.shape[1]
@@ -177,8 +177,14 @@ def find_worst(
     return np.argsort(confidence, kind="stable")[:most]
 
 
-def _read_chances(classifier: Classifier, outputs: np.ndarray) -> np.ndarray | None:
-    """Returns (examples, classes) probabilities, not finite where `outputs` are not."""
+def read_chances(classifier: Classifier, outputs: np.ndarray) -> np.ndarray | None:
+    """Returns (examples, classes) probabilities, or None where the shapes are not of classes.
+
+    Args:
+        classifier: How to read them.
+        outputs: (examples, classes) logits or probabilities; (examples,) or (examples, 1) if
+            binary; the probabilities are not finite where they are not.
+    """
     values = outputs.astype(np.float64)
     if classifier.coding == "binary":
         if values.size != len(values):

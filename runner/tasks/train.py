@@ -1,8 +1,7 @@
 """Trains, evaluates on held-out data, and fetches outputs for held-out examples."""
 
-import math
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from models.objectives import BATCH_LOSS, LOSS
 from runner.config import ExperimentConfig, TrainConfig
 from runner.data.examples import Dataset, Examples
 from runner.data.ordering import order_training
-from runner.data.streams import StreamFeeder, iterate_batches
+from runner.data.streams import StreamFeeder
 from runner.engine.feeders import ArrayFeeder
 from runner.engine.graph import ExperimentGraph
 from runner.engine.planning import choose_plan
@@ -31,6 +30,7 @@ from runner.results import (
     WeightsResult,
 )
 from runner.tasks.classify import classify_examples
+from runner.tasks.evaluate import Meter
 from runner.tasks.forward import fetch_examples
 from runner.tasks.plateau import Plateau
 from runner.tasks.schedule import Schedule
@@ -147,9 +147,8 @@ class _Trainer:
         self._stopper = stopper
         self._plateau = plateau
         self._train = session.callable(steps.train)
-        self._evaluate = session.callable(steps.evaluate)
+        self._meter = Meter(config, graph, session)
         self._reset = session.callable(steps.reset)
-        self._reset_evaluation = session.callable(steps.reset_evaluation)
         self._finalize = None if steps.finalize is None else session.callable(steps.finalize)
         self._watch = Watch(config, graph, session, steps) if config.debug.check_finite else None
         self._dataset = dataset
@@ -173,17 +172,12 @@ class _Trainer:
 
     def evaluate(self, split: str, examples: Examples) -> Iterator[SplitResult]:
         """Yields the metrics over `examples`; nothing where there are none."""
-        self._reset_evaluation({})
-        values: Mapping[str, float] = {}
-        data = self._config.data
-        batches = iterate_batches(examples, data.batch_size, drop_remainder=data.drop_remainder)
-        for batch in batches:
-            values = self._evaluate(batch.arrays)
-            if self._watch and not math.isfinite(values[BATCH_LOSS]):
-                raise self._watch.find_in_evaluation(split, batch, self._dataset.train, self._step)
-        if values:
-            metrics = {name: float(value) for name, value in values.items() if name != BATCH_LOSS}
-            yield SplitResult(split, self._epoch, self._step, metrics)
+        measured = self._meter.measure(examples)
+        if self._watch and measured.broken is not None:
+            trained = self._dataset.train
+            raise self._watch.find_in_evaluation(split, measured.broken, trained, self._step)
+        if measured.metrics:
+            yield SplitResult(split, self._epoch, self._step, measured.metrics)
 
     def _fit_epoch(self) -> Iterator[Result]:
         self._reset({})

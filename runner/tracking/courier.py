@@ -233,6 +233,7 @@ def describe_start(
             "mlflow.user": getpass.getuser(),
             **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
             **({} if context.parent_run_id is None else {_PARENT: context.parent_run_id}),
+            **({} if config.from_run is None else {"from_run": config.from_run}),
             "task": config.task.name,
             "model": config.model.name,
             "data": config.data.name,

@@ -7,7 +7,6 @@ import os
 import re
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -19,6 +18,7 @@ import yaml
 
 from models.problems import ConfigError, Problem
 from runner.config import SqliteTrackingConfig
+from runner.resolved import FILE as RESOLVED_FILE
 from runner.results import (
     Arrays,
     BalanceResult,
@@ -33,7 +33,9 @@ from runner.results import (
     InspectResult,
     LearningRateResult,
     PlanResult,
+    PredictionsWritten,
     PreprocessResult,
+    PretrainedResult,
     Result,
     SplitResult,
     StepsResult,
@@ -43,6 +45,7 @@ from runner.results import (
     WaitResult,
     WeightsResult,
 )
+from runner.tracking.archives import write_arrays
 from runner.tracking.confusion import format_confusion, format_mistakes
 from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
 from runner.tracking.data import format_balance, format_examples, format_schema
@@ -57,6 +60,7 @@ from runner.tracking.entries import (
 from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
+from runner.tracking.loaded import format_loaded
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.runs import PREPROCESS, WEIGHTS
 from runner.tracking.store import store_lock, store_uri
@@ -128,10 +132,11 @@ class MlflowRun:
                 raise TypeError(f"a run that has started takes no {type(entry).__name__}")
 
     def log_config(self, params: Mapping[str, str]) -> None:
-        """Logs the values that the run was configured with, and the files that Hydra wrote."""
+        """Logs the values that the run was configured with, and the files that hold them."""
         for batch in _batches([Param(key, value) for key, value in params.items()], _MOST_PARAMS):
             self._client.log_batch(self.run_id, params=batch)
-        for name in (".hydra/config.yaml", ".hydra/overrides.yaml", "multirun.yaml"):
+        hydra = (".hydra/config.yaml", ".hydra/overrides.yaml", "multirun.yaml")
+        for name in (*hydra, RESOLVED_FILE):
             file = self._output_dir / name
             if file.exists():
                 self._client.log_artifact(self.run_id, str(file), "config")
@@ -207,6 +212,10 @@ class MlflowRun:
             case BenchmarkResult():
                 self._log_latencies(result)
                 self._log_pictures(result)
+            case PretrainedResult():
+                self._log_pretrained(result)
+            case PredictionsWritten():
+                self._client.log_artifact(self.run_id, str(result.file), "predictions")
             case WeightsResult():
                 self._log_arrays(WEIGHTS, result.arrays)
             case CheckpointResult():
@@ -295,12 +304,12 @@ class MlflowRun:
     def _log_arrays(self, path: str, arrays: Arrays) -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / Path(path).name
-            # The name of a weight may be that of an argument of savez.
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, array, allow_pickle=False)
+            write_arrays(file, arrays)
             self._client.log_artifact(self.run_id, str(file), str(Path(path).parent))
+
+    def _log_pretrained(self, result: PretrainedResult) -> None:
+        self._log_tags({"pretrained": result.source})
+        self._log_text("weights/loaded.csv", format_loaded(result))
 
     def _log_stop(self, result: StopResult) -> None:
         if result.reason:
@@ -336,7 +345,7 @@ class MlflowRun:
         self._add_metrics(numbers, result.step or 0)
 
     def _log_classes(self, result: ClassifyResult) -> None:
-        path = f"fetches/{name_file(result.output)}"
+        path = f"{_name_place(result)}/{name_file(result.output)}"
         self._log_text(f"{path}.confusion.csv", format_confusion(result))
         self._log_text(f"{path}.mistakes.csv", format_mistakes(result))
 
@@ -369,8 +378,7 @@ class MlflowRun:
         with tempfile.TemporaryDirectory() as folder:
             for file, content in draw_pictures(result, pictures):
                 (Path(folder) / file).write_bytes(content)
-            place = _PICTURES.get(type(result), "fetches")
-            self._client.log_artifacts(self.run_id, folder, place)
+            self._client.log_artifacts(self.run_id, folder, _name_place(result))
 
 
 def prepare_drawing() -> None:
@@ -435,6 +443,13 @@ def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> st
         raise ConfigError([Problem("tracking.experiment", message)])
     found: str = experiment.experiment_id
     return found
+
+
+def _name_place(result: Drawable) -> str:
+    """Returns the folder of the artifacts that are named by nothing but what they are of."""
+    if isinstance(result, FetchResult | ClassifyResult):
+        return "fetches" if result.split == "test" else f"fetches/{result.split}"
+    return _PICTURES[type(result)]
 
 
 def _name_metric(plan: str) -> str:

@@ -1,76 +1,103 @@
 """Reads what a run has logged."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
-from models.problems import ConfigError, Problem
-from runner.config import SqliteTrackingConfig
+from models.problems import ConfigError, expected
+from runner.config import SqliteTrackingConfig, TrackingConfig
+from runner.resolved import FILE
 from runner.tracking.store import store_lock, store_uri
 
 WEIGHTS = "weights/weights.npz"
-OVERRIDES = "config/overrides.yaml"
 PREPROCESS = "config/preprocess.yaml"
+RESOLVED = f"config/{FILE}"
+
+_HINT = "Only a run of task=train that came to its end keeps some."
 
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """What is needed to call the model of a run.
+    """What a later command takes over from a run.
 
     Attributes:
-        overrides: What the run was started with.
+        resolved: Its configuration: ``config``, and the ``kinds`` of its groups.
         weights: Its variables by name, as it ended.
-        preprocess: Its ``data.preprocess``, with the statistics that layers were adapted to; empty
-            where there was none.
     """
 
-    overrides: Sequence[str]
+    resolved: Mapping[str, Any]
     weights: Mapping[str, np.ndarray]
-    preprocess: Mapping[str, Any]
 
 
-def read_run(tracking: SqliteTrackingConfig, run_id: str) -> LoggedRun:
-    """Returns what the run `run_id` has logged in the store.
+def read_run(tracking: TrackingConfig, run: str, path: str) -> LoggedRun:
+    """Returns what a run has logged.
+
+    Args:
+        tracking: The store.
+        run: The run's id in the store, or its folder.
+        path: The place in the configuration that names it.
 
     Raises:
         ConfigError: If there is no such run, or it kept no weights.
     """
+    if Path(run).is_dir():
+        return _read_folder(Path(run), path)
+    if not isinstance(tracking, SqliteTrackingConfig):
+        what = "the folder of a run, since tracking=off has no store"
+        raise ConfigError([expected(path, what, run)])
+    return _read_stored(tracking, run, path)
+
+
+def _read_folder(folder: Path, path: str) -> LoggedRun:
+    resolved, weights = folder / FILE, folder / Path(WEIGHTS).name
+    if not resolved.exists():
+        hint = f"There is no {FILE} in it."
+        raise ConfigError([expected(path, "a run's id or its folder", str(folder), hint)])
+    if not weights.exists():
+        hint = f"Only a run of task=train with tracking=off keeps {weights.name} there; of another "
+        hint += "give the id."
+        raise ConfigError([expected(path, "a run with weights", str(folder), hint)])
+    return _read_files(resolved, weights, path, str(folder))
+
+
+def _read_stored(tracking: SqliteTrackingConfig, run: str, path: str) -> LoggedRun:
     if not Path(tracking.database).exists():
-        raise _problem(run_id, f"there is no store at {tracking.database}")
+        hint = f"There is no store at {tracking.database}."
+        raise ConfigError([expected(path, "a run's id or its folder", run, hint)])
+    # To import it takes a second, which a command that names no run does not spend.
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
     with store_lock(tracking):
         client = MlflowClient(store_uri(tracking))
+        try:
+            status = client.get_run(run).info.status
+        except MlflowException as error:
+            hint = f"There is no such run in {tracking.database}."
+            problem = expected(path, "a run's id or its folder", run, hint)
+            raise ConfigError([problem]) from error
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            artifact = RESOLVED
+            resolved = Path(client.download_artifacts(run, artifact, folder))
+            artifact = WEIGHTS
+            weights = Path(client.download_artifacts(run, artifact, folder))
+        except (MlflowException, OSError) as error:
+            hint = f"It kept no {artifact}; it is {status}. {_HINT}"
+            raise ConfigError([expected(path, "a run with weights", run, hint)]) from error
+        return _read_files(resolved, weights, path, run)
+
+
+def _read_files(resolved: Path, weights: Path, path: str, run: str) -> LoggedRun:
     try:
-        status = client.get_run(run_id).info.status
-        with tempfile.TemporaryDirectory() as folder:
-            overrides = Path(client.download_artifacts(run_id, OVERRIDES, folder))
-            texts = yaml.safe_load(overrides.read_text(encoding="utf-8")) or []
-            try:
-                file = client.download_artifacts(run_id, WEIGHTS, folder)
-            except (MlflowException, OSError) as error:
-                reason = f"it kept no weights; it is {status}. Only a run of task=train keeps some"
-                raise _problem(run_id, reason) from error
-            with np.load(file, allow_pickle=False) as arrays:
-                return LoggedRun(texts, dict(arrays), _read_stacks(client, run_id, folder))
-    except (MlflowException, OSError) as error:
-        raise _problem(run_id, str(error).splitlines()[0].rstrip(".")) from error
-
-
-def _read_stacks(client: MlflowClient, run_id: str, folder: str) -> Mapping[str, Any]:
-    """Returns the layers between the data and the model of a run, adapted."""
-    logged = [file.path for file in client.list_artifacts(run_id, str(Path(PREPROCESS).parent))]
-    if PREPROCESS not in logged:
-        return {}
-    file = Path(client.download_artifacts(run_id, PREPROCESS, folder))
-    stacks: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return stacks
-
-
-def _problem(run_id: str, reason: str) -> ConfigError:
-    return ConfigError([Problem(f"run {run_id}", f"cannot be opened: {reason}.")])
+        config = yaml.safe_load(resolved.read_text(encoding="utf-8"))
+        with np.load(weights, allow_pickle=False) as arrays:
+            return LoggedRun(config, dict(arrays))
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, yaml.YAMLError) as error:
+        raise ConfigError([expected(path, "a run that can be read", run, f"{error}.")]) from error

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from runner.results import Result
 from runner.signals import hold_signals
@@ -30,11 +32,15 @@ class RunContext:
         overrides: What the user wrote on the command line.
         output_dir: The run's folder, which holds the composed configuration and the log.
         parent_run_id: The run of the sweep that it is of; None for none.
+        resolved: The whole configuration as YAML, with what its data was found to be.
+        weights: The values of variables by name that the run in ``from_run`` ended with.
     """
 
     overrides: Sequence[str]
     output_dir: Path
     parent_run_id: str | None = None
+    resolved: str = ""
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class TrackingError(Exception):

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
 
 from runner.composition import PROJECT
 
@@ -154,6 +156,71 @@ def test_forward_feeds_fetches_and_logs(project):
         assert arrays["outputs"].shape == (32, 10)
         assert arrays["features"].shape == (32, 8, 8, 32)
     assert artifact(run, "trace/forward.json").exists()
+
+
+def test_a_trained_run_is_evaluated_and_predicts(project, tmp_path):
+    wine = (PROJECT / "tests" / "samples" / "wine.csv").read_text(encoding="utf-8").splitlines()
+    table = ("data=table", f"data.file={PROJECT}/tests/samples/wine.csv")
+    trained = project.run("model=tabular", *table, "data.targets=[cultivar]", "task.epochs=2")
+    assert trained.returncode == 0, trained.stderr
+    (run,) = project.runs()
+    origin = f"from_run={run.info.run_id}"
+
+    evaluated = project.run("task=evaluate", origin)
+    assert evaluated.returncode == 0, evaluated.stderr
+    _, evaluation = project.runs()
+    assert evaluation.data.tags["from_run"] == run.info.run_id
+    assert evaluation.info.run_name == f"tabular {origin}"
+    for name in ("test/loss", "test/accuracy"):
+        assert evaluation.data.metrics[name] == run.data.metrics[name]
+    assert artifact(evaluation, "fetches/logits.confusion.csv").exists()
+
+    # New data has no targets, another order of columns, and one that the run did not see.
+    rows = [f"b{index}," + ",".join(row.split(",")[-2::-1]) for index, row in enumerate(wine)]
+    new = tmp_path / "new.csv"
+    new.write_text("\n".join(["bottle" + rows[0][2:], *rows[1:]]) + "\n", encoding="utf-8")
+    files = [tmp_path / "old.parquet", tmp_path / "new.csv.csv"]
+    for file, further in (
+        (files[0], ()),
+        (files[1], (f"data.file={new}", "data.targets=[]", "data.id=bottle")),
+    ):
+        finished = project.run("task=predict", origin, f"task.file={file}", *further)
+        assert finished.returncode == 0, finished.stderr
+        assert f"of 178 examples to {file}" in finished.stdout
+    old, again = parquet.read_table(files[0]), arrow_csv.read_csv(files[1])
+    assert again["id"].to_pylist() == [f"b{index}" for index in range(1, 179)]
+    for name in ("row", "class", "class_name"):
+        assert again[name].to_pylist() == old[name].to_pylist()
+    chances = [table["probability.a"].to_numpy() for table in (again, old)]
+    np.testing.assert_allclose(*chances, rtol=1e-5)
+    assert artifact(project.runs()[-1], "predictions/new.csv.csv").exists()
+
+    tuned = project.run(
+        "model=tabular",
+        *table,
+        "data.targets=[cultivar]",
+        "model.layers.dense1.trainable=false",
+        f"pretrained.source={run.info.run_id}",
+        "pretrained.layers=[dense*]",
+        "task.epochs=1",
+    )
+    assert tuned.returncode == 0, tuned.stderr
+    assert "loaded   4 of " in tuned.stdout
+    with (
+        np.load(artifact(run, "weights/weights.npz")) as before,
+        np.load(artifact(project.runs()[-1], "weights/weights.npz")) as after,
+    ):
+        np.testing.assert_array_equal(after["dense1.kernel"], before["dense1.kernel"])
+        assert not np.array_equal(after["dense2.kernel"], before["dense2.kernel"])
+    rows = artifact(project.runs()[-1], "weights/loaded.csv").read_text().splitlines()
+    assert "dense1.bias,64,float32,loaded," in rows
+
+    unknown = project.run("task=evaluate", "from_run=123")
+    assert (unknown.returncode, unknown.stderr) == (
+        2,
+        "from_run: expected a run's id or its folder; received '123' (str). "
+        f"There is no such run in {project.database}.\n",
+    )
 
 
 def test_inspect_tells_what_a_model_costs_shows_the_data_and_runs_nothing(project):

@@ -194,9 +194,9 @@ def test_overrides_that_do_not_fit_are_explained(overrides, message):
     [
         (
             "+foo=3",
-            "foo: expected a key of the configuration; received 'foo' (str). Choose from seed, "
-            "model, data, task, optimizer, plan, session, tracking, feeds, fetches, trace, debug, "
-            "trusted_modules.",
+            "foo: expected a key of the configuration; received 'foo' (str). Choose from from_run, "
+            "seed, model, data, task, pretrained, optimizer, plan, session, tracking, feeds, "
+            "fetches, trace, debug, trusted_modules.",
         ),
         (
             "+task.epoch=3",

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,10 @@ from runner.results import (
     LabelBalance,
     LayerSummary,
     LearningRateResult,
+    LoadedWeight,
     PlanResult,
+    PredictionsWritten,
+    PretrainedResult,
     SplitResult,
     Started,
     StepsResult,
@@ -248,3 +252,29 @@ def test_counts_are_read_to_three_digits(count, text):
 )
 def test_bytes_are_read_to_three_digits(count, text):
     assert format_bytes(count) == text
+
+
+def test_what_was_loaded_measured_and_written_is_shown():
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=100, color_system=None)
+    weights = (
+        LoadedWeight("conv1.kernel", (3, 3, 1, 32), "float32", ""),
+        LoadedWeight("logits.bias", (10,), "float32", "(3) float32 in the source"),
+    )
+    others = (LoadedWeight("head.bias", (3,), "float32", "the model has no such weight"),)
+    with Reporter(["ui"], console) as reporter:
+        reporter.show_result(PretrainedResult("a.keras", weights, others))
+        reporter.show_result(SplitResult("all", 0, 0, {"loss": 0.5}))
+        reporter.show_result(PredictionsWritten(Path("/tmp/p.csv"), 7, ("row", "class")))
+        reporter.show_end(None, {})
+    assert [line.rstrip() for line in text.getvalue().splitlines()] == [
+        "weight        shape     loaded",
+        "conv1.kernel  3x3x1x32  yes",
+        "logits.bias   10        no: (3) float32 in the source",
+        "head.bias     3         no: the model has no such weight",
+        "",
+        "loaded   1 of 2 weights from a.keras; 1 of its weights are not used",
+        "all      loss 0.5",
+        "written  row, class of 7 examples to /tmp/p.csv",
+        "time",
+    ]

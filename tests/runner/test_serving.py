@@ -66,7 +66,7 @@ def test_a_run_is_opened_with_the_statistics_that_it_was_adapted_to(store, clien
     params = client.get_run(run_id).data.params
     assert params["data.preprocess.numbers.norm.mean"].startswith(f"[{logged['mean'][0]}, ")
     # Another seed has other examples in its training split; what the run was adapted to stays.
-    with open_run(run_id, [*store, "seed=1"]) as service:
+    with open_run(run_id, [*store, "seed=1", fetches]) as service:
         answers = service(numbers=fetched["fed"])
     np.testing.assert_allclose(answers["normed"], fetched["normed"], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(answers["outputs"], fetched["outputs"], rtol=1e-5, atol=1e-5)
@@ -75,14 +75,18 @@ def test_a_run_is_opened_with_the_statistics_that_it_was_adapted_to(store, clien
 @pytest.mark.integration
 def test_a_run_without_weights_cannot_be_opened(store):
     run_id = run(store, "model=mlp", "task=forward", "data=random")
-    with pytest.raises(ConfigError, match="it kept no weights; it is FINISHED"):
+    with pytest.raises(ConfigError, match=r"It kept no weights/weights\.npz; it is FINISHED"):
         open_run(run_id, store)
 
 
 def test_a_run_that_is_not_there_cannot_be_opened(store):
-    with pytest.raises(ConfigError, match="run 123: cannot be opened"):
+    with pytest.raises(
+        ConfigError, match=r"from_run: expected a run's id or its folder; received '123'"
+    ):
         open_run("123", store)
-    with pytest.raises(ConfigError, match="tracking: expected a store"):
+    with pytest.raises(
+        ConfigError, match="from_run: expected the folder of a run, since tracking=off has no"
+    ):
         open_run("123", ["tracking=off"])
 
 

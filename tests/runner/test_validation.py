@@ -21,7 +21,7 @@ def problems_of(config):
 
 @pytest.mark.parametrize("model", ["cnn", "mlp"])
 @pytest.mark.parametrize("data", ["digits", "random"])
-@pytest.mark.parametrize("task", ["train", "forward", "inspect"])
+@pytest.mark.parametrize("task", ["train", "evaluate", "predict", "forward", "inspect"])
 def test_what_is_shipped_is_valid(compose, model, data, task):
     validate(compose(f"model={model}", f"data={data}", f"task={task}"))
 
@@ -305,6 +305,62 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             ["trace.level=FULL"],
             "trace.level: expected a level of RunOptions; received 'FULL' (str). Choose from "
             "SOFTWARE_TRACE, HARDWARE_TRACE, FULL_TRACE.",
+        ),
+        (
+            ["task=evaluate", "task.splits=[tests]"],
+            "task.splits[0]: expected one of train, validation, test, all; received 'tests' (str). "
+            "Did you mean 'test'?",
+        ),
+        (
+            ["task=evaluate", "task.splits=[]"],
+            "task.splits: expected some of train, validation, test, all; received [] (list).",
+        ),
+        (
+            ["task=evaluate", "model.loss=null"],
+            "model.loss: expected a loss, which task=evaluate needs where no layer of your own "
+            "adds one; received None (NoneType).",
+        ),
+        (
+            ["task=evaluate", "~data.labels.digit", "~data.labels.parity"],
+            "model.loss.label: expected label, since the data has no labels of its own; received "
+            "None (NoneType). Choose from image.",
+        ),
+        (
+            ["task=predict", "task.split=every"],
+            "task.split: expected one of train, validation, test, all; received 'every' (str). "
+            "Choose from train, validation, test, all.",
+        ),
+        (
+            ["task=predict", "task.file=p.xlsx"],
+            "task.file: expected a file that ends in one of .csv, .parquet, .npz; received "
+            "'p.xlsx' (str).",
+        ),
+        (
+            ["task=predict", "task.file=/nowhere/p.csv"],
+            "task.file: expected a file in a folder that is there; received '/nowhere/p.csv' "
+            "(str).",
+        ),
+        (
+            ["task=predict", "fetches.id=conv1"],
+            "fetches.id: the name 'id' is taken; choose another.",
+        ),
+        (
+            ["task=predict", f"{IMAGE}.batch_size=8"],
+            f"data.batch_size: expected 8, as {IMAGE}.batch_size is; received 32 (int).",
+        ),
+        (
+            ["pretrained.source=/nowhere/w.npz"],
+            "pretrained.source: expected a file, .keras, .weights.h5, .npz, or a run's id; "
+            "received '/nowhere/w.npz' (str). There is nothing at /nowhere/w.npz.",
+        ),
+        (
+            ["pretrained.source=w.npz", "task=inspect"],
+            "pretrained.source: expected null, since task=inspect uses no weights; received "
+            "'w.npz' (str).",
+        ),
+        (
+            ["pretrained.source=w.npz", "pretrained.layers=[]"],
+            "pretrained.layers: expected patterns of the names of layers; received [] (list).",
         ),
         (["trace.top=0"], "trace.top: expected a number of 1 or more; received 0 (int)."),
     ],

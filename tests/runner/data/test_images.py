@@ -167,3 +167,10 @@ def test_a_class_that_is_not_declared_is_refused_by_its_folder(compose_images, f
     named = compose_images(folder, "data.class_names=[dog,cow,cat]").data
     assert (named.class_names, named.classes) == (["dog", "cow", "cat"], 3)
     assert read_images(named).labels["class"].tolist() == [0, 2, 2, 2]
+
+
+def test_pictures_of_known_classes_need_not_be_sorted(compose_images, folder):
+    config = compose_images(folder / "dog", "data.class_names=[cat,dog]")
+    examples = read_images(config.data)
+    assert (config.data.labels, examples.labels) == ({}, {})
+    assert examples.ids.tolist() == ["d.png"]

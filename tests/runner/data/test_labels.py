@@ -50,7 +50,7 @@ def test_one_hot_labels_are_split_as_integers_are(compose):
         load_dataset(one.data, one.model.inputs, one.seed) for one in (config, plain)
     )
     np.testing.assert_array_equal(one_hot.test.rows, integers.test.rows)
-    balance = describe_data(config.data, 0, one_hot.train, one_hot).splits["test"].balance
+    balance = describe_data(config.data, 0, one_hot.train, vars(one_hot)).splits["test"].balance
     counts = np.bincount(integers.test.labels["digit"])
     assert list(balance["digit"].values()) == counts.tolist()
 
@@ -91,7 +91,7 @@ def test_classes_are_as_many_as_their_names(compose_arrays):
 def test_balance_is_told_by_name(compose):
     config = compose("model=tabular", "data=iris")
     dataset = load_dataset(config.data, config.model.inputs, config.seed)
-    balance = describe_data(config.data, 0, dataset.train, dataset).splits["test"].balance
+    balance = describe_data(config.data, 0, dataset.train, vars(dataset)).splits["test"].balance
     assert balance == {"species": {"setosa": 10, "versicolor": 10, "virginica": 10}}
 
 

@@ -50,7 +50,7 @@ def test_counts_and_balance_are_those_of_the_splits(compose):
     config = compose()
     digits = read_digits()
     dataset = load_dataset(config.data, config.model.inputs, config.seed)
-    result = describe_data(config.data, config.seed, digits, dataset)
+    result = describe_data(config.data, config.seed, digits, vars(dataset))
     assert result.digest == digest_examples(digits)
     assert result.source.startswith("scikit-learn ")
     for name, split in result.splits.items():
@@ -65,6 +65,6 @@ def test_a_file_is_named_from_the_root(compose, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = compose("data=arrays", "data.file=data.npz", "data.targets=[y]")
     dataset = load_dataset(config.data, config.model.inputs, config.seed)
-    result = describe_data(config.data, config.seed, dataset.train, dataset)
+    result = describe_data(config.data, config.seed, dataset.train, vars(dataset))
     assert result.source == str(tmp_path / "data.npz")
     assert result.splits["train"].balance == {}

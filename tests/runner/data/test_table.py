@@ -293,3 +293,24 @@ def test_an_empty_file_is_refused(compose_table):
         message = error_of(compose_table, "data.targets=[b]", text=text, file="empty.csv")
         assert message.startswith("data.file: ")
         assert "empty.csv" in message
+
+
+def test_what_was_inferred_is_written_down_and_holds_for_another_file(compose_table):
+    config = compose_table("data.targets=[group]", "data.columns.age.fill=3", text=PEOPLE)
+    assert config.data.columns["age"] == {"type": "numeric", "fill": 3}
+    assert config.data.columns["group"]["categories"] == ["a", "b", "c"]
+    assert config.data.class_names == ["a", "b", "c"]
+    assert config.data.undeclared == "ignore"
+
+
+def test_declared_columns_stand_in_their_order_where_others_are_ignored(compose_table):
+    columns = "data.columns={height: {type: numeric}, age: {type: numeric}, gone: {type: ignore}}"
+    config = compose_table(columns, "data.undeclared=ignore", text=PEOPLE)
+    assert read_table(config.data).features["numbers"][0].tolist() == pytest.approx([1.65, 36])
+
+
+def test_columns_that_are_not_declared_are_inferred_or_ignored(compose_table):
+    with pytest.raises(ConfigError) as caught:
+        compose_table("data.undeclared=drop", text=PEOPLE)
+    message = "data.undeclared: expected infer or ignore; received 'drop' (str)."
+    assert message in str(caught.value)

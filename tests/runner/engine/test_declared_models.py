@@ -130,7 +130,7 @@ def test_weighted_losses_of_two_outputs_train_as_in_eager_keras(compose_own):
 
     with open_experiment(config) as (graph, session):
         initial = session.read(weights_of(graph))
-        evaluate = session.callable(graph.training.evaluate)
+        evaluate = session.callable(graph.evaluation.evaluate)
         evaluated = evaluate({**batches[0].features, **batches[0].labels})
         step = session.callable(graph.training.train)
         trained = [step({**batch.features, **batch.labels}) for batch in batches]

@@ -154,7 +154,7 @@ def test_regularization_is_part_of_the_loss(compose, dtype):
         kernel = session.read({"kernel": graph.model.keras_model.get_layer("dense1").kernel.value})[
             "kernel"
         ]
-        values = session.callable(graph.training.evaluate)({"image": image, "digit": digit})
+        values = session.callable(graph.evaluation.evaluate)({"image": image, "digit": digit})
         logits = session.callable(graph.predict)({"image": image})["outputs"]
 
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -171,14 +171,14 @@ def test_metrics_gather_over_batches_until_reset(compose):
     batches = [(x[:size], y[:size]) for (x, y), size in zip(digits[:3], (32, 32, 5), strict=True)]
 
     with open_experiment(config) as (graph, session):
-        evaluate = session.callable(graph.training.evaluate)
+        evaluate = session.callable(graph.evaluation.evaluate)
         predict = session.callable(graph.predict)
         for x, y in batches:
             values = evaluate({"image": x, "digit": y})
         correct = np.concatenate(
             [predict({"image": x})["outputs"].argmax(axis=1) == y for x, y in batches]
         )
-        session.callable(graph.training.reset_evaluation)({})
+        session.callable(graph.evaluation.reset)({})
         x, y = batches[0]
         first = evaluate({"image": x, "digit": y})
 
@@ -193,7 +193,7 @@ def test_loss_metric_weighs_batches_by_their_examples(compose):
     batches = [(x[:size], y[:size]) for (x, y), size in zip(digits[:2], (32, 5), strict=True)]
 
     with open_experiment(config) as (graph, session):
-        evaluate = session.callable(graph.training.evaluate)
+        evaluate = session.callable(graph.evaluation.evaluate)
         values = [evaluate({"image": x, "digit": y}) for x, y in batches]
 
     first, second = (value[BATCH_LOSS] for value in values)
@@ -236,7 +236,7 @@ def test_evaluation_leaves_weights_and_statistics_alone(compose):
             variable.path: variable.value for variable in graph.model.keras_model.variables
         }
         before = session.read(variables)
-        session.callable(graph.training.evaluate)({"image": image, "digit": digit})
+        session.callable(graph.evaluation.evaluate)({"image": image, "digit": digit})
         after = session.read(variables)
 
     for path, value in before.items():
@@ -268,7 +268,7 @@ def test_dropout_masks_differ_step_by_step_and_keep_their_rate(compose):
     with open_experiment(config) as (graph, session):
         train = session.callable(graph.training.train)
         sums = np.array([train({"image": ones, "digit": zeros})[BATCH_LOSS] for _ in range(50)])
-        evaluate = session.callable(graph.training.evaluate)
+        evaluate = session.callable(graph.evaluation.evaluate)
         inferred = evaluate({"image": ones, "digit": zeros})[BATCH_LOSS]
         predicted = session.callable(graph.predict)({"image": ones})["outputs"]
 

@@ -142,7 +142,7 @@ def test_inspect_shows_the_data_tells_what_each_layer_costs_and_draws_the_graph(
     config = compose("task=inspect", "model=mlp", "task.examples=5", "task.show=3")
     examples = read_examples(config.data, config.model.inputs, config.seed)
     dataset = split_examples(examples, config.data, config.seed)
-    described = describe_data(config.data, config.seed, examples, dataset)
+    described = describe_data(config.data, config.seed, examples, vars(dataset))
     told = list(inspect(config, config.task, dataset, described))
     data, shown, balance, costs, drawing = told
     assert data is described

@@ -26,8 +26,11 @@ from runner.results import (
     FetchResult,
     JobResult,
     LearningRateResult,
+    LoadedWeight,
     OperationTime,
+    PredictionsWritten,
     PreprocessResult,
+    PretrainedResult,
     SplitResult,
     SplitSummary,
     StepsResult,
@@ -607,3 +610,27 @@ def test_of_one_repetition_the_mean_alone_is_a_metric(store, context):
 def test_a_drawing_is_logged_as_it_is(store, context):
     _, run = run_with(store, context, DrawingResult("graph", "<svg/>"))
     assert read_artifact(run, "inspect/graph.svg") == b"<svg/>"
+
+
+def test_what_was_loaded_and_written_is_kept_with_the_whole_configuration(store, context):
+    (context.output_dir / "resolved.yaml").write_text("kinds: {}\n", encoding="utf-8")
+    file = context.output_dir / "predictions.csv"
+    file.write_text("row\n0\n", encoding="utf-8")
+    kernel = LoadedWeight("a.kernel", (3, 2), "float32", "")
+    other = LoadedWeight("b.bias", (2,), "float32", "not in the source")
+    _, run = run_with(
+        replace(store, from_run="abc"),
+        context,
+        PretrainedResult("w.npz", (kernel, other), (replace(other, reason="no place"),)),
+        PredictionsWritten(file, 1, ("row",)),
+    )
+    assert (run.data.tags["from_run"], run.data.tags["pretrained"]) == ("abc", "w.npz")
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert (folder / "config" / "resolved.yaml").read_text() == "kinds: {}\n"
+    assert (folder / "predictions" / "predictions.csv").read_text() == "row\n0\n"
+    assert (folder / "weights" / "loaded.csv").read_text().splitlines() == [
+        "weight,shape,dtype,state,reason",
+        "a.kernel,3x2,float32,loaded,",
+        "b.bias,2,float32,initialized,not in the source",
+        "b.bias,2,float32,unused,no place",
+    ]

@@ -1,0 +1,124 @@
+"""Puts a command on top of the run that its ``from_run`` names.
+
+The run's model and data become files of conf/ and are chosen in the place of the command's own; so
+all that can be set of a model or of data can be set of a run's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from models.problems import ConfigError, expected
+from runner.composition import compose_open, open_hydra
+from runner.config import ImagesDataConfig, TrackingConfig
+from runner.resolved import format_group
+from runner.tracking.runs import read_run
+
+OPTION = "from_run"
+
+_GROUPS = ("model", "data")
+_SEARCH_PATH = "hydra.searchpath"
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What a command takes over from an earlier run.
+
+    Attributes:
+        added: Overrides that choose the run's model, data and seed, but for what the user set.
+        search_path: The override by which Hydra finds them; it holds the user's own folders too.
+        data: The run's data, as it was.
+        weights: The values that the run's variables ended with, by name.
+    """
+
+    added: Sequence[str]
+    search_path: str
+    data: Mapping[str, Any]
+    weights: Mapping[str, np.ndarray]
+
+    def extend(self, overrides: Sequence[str]) -> list[str]:
+        """Returns the user's overrides, flags among them, with those that the run adds."""
+        kept = [text for text in overrides if not text.startswith(f"{_SEARCH_PATH}=")]
+        # Hydra takes overrides in one row, before or after its flags.
+        place = next(i for i, text in enumerate(kept) if text.startswith(f"{OPTION}="))
+        return [*kept[:place], *self.added, self.search_path, *kept[place:]]
+
+    def settle(self, cfg: DictConfig) -> None:
+        """Takes back what the run found of labels that the command, in `cfg`, does without.
+
+        New data need not have them; where they are there, they are no features.
+        """
+        if "data=" + OPTION not in self.added:
+            return
+        with open_dict(cfg):
+            for name in self._left_out(cfg):
+                cfg.data.labels.pop(name, None)
+                if "columns" in self.data:
+                    cfg.data.columns[name] = {"type": "ignore"}
+
+    def _left_out(self, cfg: DictConfig) -> list[str]:
+        kind = OmegaConf.get_type(cfg, "data")
+        if kind is not None and issubclass(kind, ImagesDataConfig):
+            is_sorted = any(path.is_dir() for path in Path(cfg.data.file).glob("*"))
+            return [] if is_sorted else list(self.data["labels"])
+        return [name for name in self.data.get("targets", ()) if name not in cfg.data.targets]
+
+
+def inherit(overrides: Sequence[str], folder: Path) -> Inherited | None:
+    """Returns what the command of `overrides` takes over; None where it names no run.
+
+    Args:
+        overrides: What the user set; flags among them are left alone.
+        folder: Where the run's model and data are written to as files of conf/.
+
+    Raises:
+        ConfigError: If there is no such run, or it kept no weights.
+    """
+    given = {override.key_or_group: override for override in _parse(overrides)}
+    if OPTION not in given or given[OPTION].value() is None:
+        return None
+    run = given[OPTION].value()
+    if given[OPTION].is_sweep_override() or not isinstance(run, str | int):
+        received = str(given[OPTION].input_line).partition("=")[2]
+        raise ConfigError([expected(OPTION, "one run's id, or its folder", received)])
+    logged = read_run(_read_tracking(overrides), str(run), OPTION)
+    config = logged.resolved["config"]
+    added = [f"{group}={OPTION}" for group in _GROUPS if group not in given]
+    if "seed" not in given:
+        added.append(f"seed={config['seed']}")
+    for group in _GROUPS:
+        (folder / group).mkdir(parents=True, exist_ok=True)
+        text = format_group(logged.resolved, group)
+        (folder / group / f"{OPTION}.yaml").write_text(text, encoding="utf-8")
+    places = [f"file://{folder.resolve()}"]
+    if _SEARCH_PATH in given:
+        value = given[_SEARCH_PATH].value()
+        places += map(str, value if isinstance(value, list) else [value])
+    search_path = f"{_SEARCH_PATH}=[{','.join(places)}]"
+    return Inherited(added, search_path, config["data"], logged.weights)
+
+
+def _parse(overrides: Sequence[str]) -> Iterator[Override]:
+    """Yields what can be read of `overrides`; Hydra tells of the rest."""
+    parser = OverridesParser.create()
+    for text in overrides:
+        if text.startswith("-"):
+            continue
+        try:
+            yield parser.parse_override(text)
+        except HydraException:
+            continue
+
+
+def _read_tracking(overrides: Sequence[str]) -> TrackingConfig:
+    """Returns the store that `overrides` choose."""
+    chosen = [text for text in overrides if text.startswith(("tracking", _SEARCH_PATH))]
+    with open_hydra():
+        return cast(TrackingConfig, OmegaConf.to_object(compose_open(chosen).tracking))
