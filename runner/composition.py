@@ -114,7 +114,7 @@ def describe_data(cfg: DictConfig) -> None:
         cfg.data.classes = described.classes
     if not data.class_names:
         cfg.data.class_names = list(described.class_names)
-    if isinstance(data, TableDataConfig):
+    if isinstance(data, TableDataConfig) and described.columns:
         cfg.data.columns = {**data.columns, **described.columns}
         cfg.data.undeclared = "ignore"
 

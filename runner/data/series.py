@@ -75,7 +75,8 @@ def describe_series(config: SeriesDataConfig) -> Description:
     if not width:
         raise ConfigError([Problem("data.file", "expected columns of numbers; there are none.")])
     series = TensorConfig([config.window, width], "float32")
-    return Description({SERIES: series}, table.labels, table.classes, table.class_names)
+    labels, classes = table.labels, table.classes
+    return Description({SERIES: series}, labels, classes, table.class_names, table.columns)
 
 
 def read_series(config: SeriesDataConfig) -> Examples:
