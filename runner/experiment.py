@@ -23,7 +23,7 @@ from runner.console import Reporter
 from runner.data.balance import measure_balance
 from runner.data.examples import Dataset, Examples
 from runner.data.provenance import describe_data
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.splits import choose_splits, split_examples
 from runner.data.weighing import check_sample_weight, resolve_class_weight
 from runner.engine.errors import StepError

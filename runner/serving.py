@@ -10,7 +10,7 @@ from models.preprocessing import needs_adapting
 from models.problems import ConfigError, expected
 from runner.composition import compose_config, compose_open, open_hydra, to_config
 from runner.config import ExperimentConfig
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.splits import split_examples
 from runner.engine.process import open_process
 from runner.engine.service import ForwardService

@@ -1,6 +1,6 @@
 """The splits of a configuration, as a run has them."""
 
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.splits import split_examples
 
 

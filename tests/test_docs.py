@@ -7,7 +7,7 @@ import tensorflow as tf
 import yaml
 
 from runner.composition import CONF, PROJECT
-from runner.data.table import read_table
+from runner.data.sources.table import read_table
 from runner.engine.graph import build_graph
 from runner.engine.protos import build_config_proto
 from runner.session_options import find_idle_options

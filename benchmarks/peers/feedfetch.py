@@ -9,7 +9,7 @@ from benchmarks.work import Noted, Peers, Task, Work
 from runner.composition import compose_config
 from runner.config import ExperimentConfig
 from runner.data.examples import Examples
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.splits import split_examples
 from runner.engine.startup import import_tensorflow
 

@@ -7,7 +7,7 @@ import_tensorflow(log_level=3)
 
 from benchmarks.peers.passes import print_second_pass, read_arguments
 from runner.data.ordering import order_epoch
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.streams import open_stream
 
 

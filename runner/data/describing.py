@@ -15,13 +15,13 @@ from runner.config import (
     TextDataConfig,
     TFRecordDataConfig,
 )
-from runner.data.arrays import describe_arrays
 from runner.data.description import Description, check_tensors
 from runner.data.labels import describe_labels
-from runner.data.own import describe_own
-from runner.data.records import describe_records
-from runner.data.synthetic import describe_synthetic
-from runner.data.text import describe_text
+from runner.data.sources.arrays import describe_arrays
+from runner.data.sources.own import describe_own
+from runner.data.sources.records import describe_records
+from runner.data.sources.synthetic import describe_synthetic
+from runner.data.sources.text import describe_text
 
 
 def describe(
@@ -62,20 +62,20 @@ def _describe(config: DescribedDataConfig, seed: int, trusted: Sequence[str]) ->
             return describe_arrays(config)
         case ImagesDataConfig():
             # This imports Pillow.
-            from runner.data.images import describe_images
+            from runner.data.sources.images import describe_images
 
             return describe_images(config)
         case OwnDataConfig():
             return describe_own(config, seed, trusted)
         case SeriesDataConfig():
             # This imports Arrow, as does a table.
-            from runner.data.series import describe_series
+            from runner.data.sources.series import describe_series
 
             return describe_series(config)
         case SyntheticDataConfig():
             return describe_synthetic(config)
         case TableDataConfig():
-            from runner.data.table import describe_table
+            from runner.data.sources.table import describe_table
 
             return describe_table(config)
         case TextDataConfig():

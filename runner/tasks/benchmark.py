@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from runner.config import BenchmarkConfig, ExperimentConfig, RandomDataConfig
-from runner.data.random import draw_random
+from runner.data.sources.random import draw_random
 from runner.engine.service import ForwardService
 from runner.results import BatchLatency, BenchmarkResult
 

@@ -6,7 +6,7 @@ import yaml
 
 from models.problems import ConfigError
 from runner.composition import compose_config, compose_open, open_hydra, to_config
-from runner.data.table import read_table
+from runner.data.sources.table import read_table
 from runner.inheritance import inherit
 from runner.resolved import FILE, format_resolved
 from runner.tracking.archives import write_arrays

@@ -11,14 +11,14 @@ from sklearn.datasets import (
 )
 
 from models.problems import ConfigError
-from runner.data.breast_cancer import read_breast_cancer
-from runner.data.diabetes import read_diabetes
-from runner.data.digits import read_digits
 from runner.data.examples import Examples
-from runner.data.iris import read_iris
 from runner.data.ordering import order_epoch
+from runner.data.sources.breast_cancer import read_breast_cancer
+from runner.data.sources.diabetes import read_diabetes
+from runner.data.sources.digits import read_digits
+from runner.data.sources.iris import read_iris
+from runner.data.sources.wine import read_wine
 from runner.data.streams import iterate_batches
-from runner.data.wine import read_wine
 from tests.datasets import load_dataset
 
 MODELS = {"breast_cancer": "model=wide_deep", "digits": "model=cnn"}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
-from runner.data.digits import read_digits
 from runner.data.provenance import describe_data
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
+from runner.data.sources.digits import read_digits
 from runner.validation import validate
 from tests.datasets import load_dataset
 

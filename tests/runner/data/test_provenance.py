@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runner.data.digits import read_digits
 from runner.data.examples import Examples
 from runner.data.provenance import describe_data, digest_examples
+from runner.data.sources.digits import read_digits
 from tests.datasets import load_dataset
 
 TEXTS = np.array(["a", "bc", "d"], object)

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from models.problems import ConfigError
-from runner.data.digits import read_digits
 from runner.data.provenance import describe_data
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
+from runner.data.sources.digits import read_digits
 from runner.data.splits import split_examples
 from runner.validation import validate
 from tests.datasets import load_dataset

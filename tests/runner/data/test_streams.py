@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from models.problems import ConfigError
-from runner.data import table as table_module
-from runner.data.arrow import ParquetTable
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.ordering import keep_order, order_epoch
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
+from runner.data.sources import table as table_module
+from runner.data.sources.arrow import ParquetTable
 from runner.data.streams import StreamFeeder, iterate_batches, open_stream
 from tests.datasets import load_dataset
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.splits import choose_splits
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
 from runner.tasks.predict import predict

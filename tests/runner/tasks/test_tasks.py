@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runner.data.provenance import describe_data
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.splits import split_examples
 from runner.results import (
     BalanceResult,

@@ -26,21 +26,21 @@ from runner.config import (
     TFRecordDataConfig,
     WineDataConfig,
 )
-from runner.data.arrays import read_arrays
-from runner.data.breast_cancer import read_breast_cancer
 from runner.data.describing import describe
-from runner.data.diabetes import read_diabetes
-from runner.data.digits import read_digits
 from runner.data.examples import Examples
-from runner.data.iris import read_iris
-from runner.data.keras import read_keras
 from runner.data.labels import encode_labels, with_plain_labels
-from runner.data.own import read_own
-from runner.data.random import draw_random
 from runner.data.settling import settle
-from runner.data.synthetic import make_synthetic
-from runner.data.text import read_text
-from runner.data.wine import read_wine
+from runner.data.sources.arrays import read_arrays
+from runner.data.sources.breast_cancer import read_breast_cancer
+from runner.data.sources.diabetes import read_diabetes
+from runner.data.sources.digits import read_digits
+from runner.data.sources.iris import read_iris
+from runner.data.sources.keras import read_keras
+from runner.data.sources.own import read_own
+from runner.data.sources.random import draw_random
+from runner.data.sources.synthetic import make_synthetic
+from runner.data.sources.text import read_text
+from runner.data.sources.wine import read_wine
 
 
 def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
@@ -77,7 +77,7 @@ def _read_further(config: FileDataConfig, key: str, seed: int) -> Examples:
     """Returns the examples of a file that is a split, read as that of ``data.file`` was."""
     file = getattr(config.split, key)
     if isinstance(config, TableDataConfig):
-        from runner.data.table import declare_table
+        from runner.data.sources.table import declare_table
 
         config = declare_table(config)
     try:
@@ -101,7 +101,7 @@ def _read(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> 
         case DigitsDataConfig():
             return read_digits()
         case ImagesDataConfig():
-            from runner.data.pictures import read_images
+            from runner.data.sources.pictures import read_images
 
             return read_images(config)
         case IrisDataConfig():
@@ -114,18 +114,18 @@ def _read(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> 
             return draw_random(config, inputs, seed)
         case SeriesDataConfig():
             # This imports Arrow, as does a table.
-            from runner.data.series import read_series
+            from runner.data.sources.series import read_series
 
             return read_series(config)
         case SyntheticDataConfig():
             return make_synthetic(config, seed)
         case TFRecordDataConfig():
             # This imports TensorFlow.
-            from runner.data.tfrecords import read_records
+            from runner.data.sources.tfrecords import read_records
 
             return read_records(config)
         case TableDataConfig():
-            from runner.data.table import read_table
+            from runner.data.sources.table import read_table
 
             return read_table(config)
         case TextDataConfig():

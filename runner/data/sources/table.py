@@ -10,8 +10,13 @@ import pyarrow as pa
 from models.config import TensorConfig
 from models.problems import ConfigError, Problem, expected
 from runner.config import TableDataConfig
-from runner.data.arrow import ParquetTable, Table, explain_arrow, forget_tables, open_table
-from runner.data.columns import (
+from runner.data.description import Description, split_columns
+from runner.data.digests import digest_files
+from runner.data.examples import Blocks, Examples, LazyColumn
+from runner.data.memory import is_streamed
+from runner.data.missing import choose_rows
+from runner.data.sources.arrow import ParquetTable, Table, explain_arrow, forget_tables, open_table
+from runner.data.sources.columns import (
     FIRST_ROW,
     Column,
     convert,
@@ -25,11 +30,6 @@ from runner.data.columns import (
     read_columns,
     shape_of,
 )
-from runner.data.description import Description, split_columns
-from runner.data.digests import digest_files
-from runner.data.examples import Blocks, Examples, LazyColumn
-from runner.data.memory import is_streamed
-from runner.data.missing import choose_rows
 from runner.example_weights import list_labels
 
 _HINT = "Set data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out."

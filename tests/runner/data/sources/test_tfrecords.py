@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from models.problems import ConfigError
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
 from runner.data.streams import iterate_batches
 
 RANDOM = np.random.default_rng(0)

@@ -14,8 +14,16 @@ from models.problems import ConfigError, Problem
 from runner.config import ImagesDataConfig
 from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Examples, LazyColumn
-from runner.data.images import IMAGE, LABEL, MODES, find_size, has_classes, list_classes, unreadable
 from runner.data.memory import is_streamed
+from runner.data.sources.images import (
+    IMAGE,
+    LABEL,
+    MODES,
+    find_size,
+    has_classes,
+    list_classes,
+    unreadable,
+)
 
 log = logging.getLogger(__name__)
 

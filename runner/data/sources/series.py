@@ -11,12 +11,12 @@ import numpy as np
 from models.config import TensorConfig
 from models.problems import ConfigError, Problem, expected
 from runner.config import SeriesDataConfig
-from runner.data.columns import NUMBERS
 from runner.data.description import Description
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.memory import is_streamed
+from runner.data.sources.columns import NUMBERS
+from runner.data.sources.table import describe_table, read_table
 from runner.data.splits import PLACES, read_places
-from runner.data.table import describe_table, read_table
 
 SERIES = "series"
 

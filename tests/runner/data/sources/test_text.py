@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from models.problems import ConfigError
-from runner.data.text import read_text
+from runner.data.sources.text import read_text
 from runner.validation import validate
 from tests.datasets import load_dataset
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "irises"
+SAMPLES = Path(__file__).parents[3] / "samples" / "irises"
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 
 from models.config import TensorConfig
 from models.problems import ConfigError
-from runner.data.arrays import read_arrays
 from runner.data.describing import describe
+from runner.data.sources.arrays import read_arrays
 from tests.datasets import load_dataset
 
 

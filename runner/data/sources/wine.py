@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from runner.data.bundled import read_table
 from runner.data.examples import Examples
+from runner.data.sources.bundled import read_table
 
 
 def read_wine() -> Examples:

@@ -7,8 +7,8 @@ import pytest
 
 from models.problems import ConfigError
 from runner.composition import PROJECT
-from runner.data.own import read_own
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
+from runner.data.sources.own import read_own
 
 SOURCE = """
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def error_of(call, *arguments):
 
 @pytest.fixture(autouse=True)
 def forget():
-    from runner.data import own
+    from runner.data.sources import own
 
     own._call_once.cache_clear()
 

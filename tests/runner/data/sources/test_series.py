@@ -7,11 +7,11 @@ import pytest
 
 from models.problems import ConfigError
 from runner.data.examples import LazyColumn
-from runner.data.series import read_series
+from runner.data.sources.series import read_series
 from runner.validation import validate
 from tests.datasets import load_dataset
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "waves.csv"
+SAMPLE = Path(__file__).parents[3] / "samples" / "waves.csv"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from models.problems import ConfigError
-from runner.data.table import read_table
+from runner.data.sources.table import read_table
 from tests.datasets import load_dataset
 
 FORMS = {

@@ -6,7 +6,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from models.problems import ConfigError
-from runner.data.synthetic import make_synthetic
+from runner.data.sources.synthetic import make_synthetic
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import tensorflow as tf
 from PIL import Image
 
 from models.problems import ConfigError
-from runner.data.pictures import read_images
+from runner.data.sources.pictures import read_images
 from tests.datasets import load_dataset
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "digits"
+SAMPLES = Path(__file__).parents[3] / "samples" / "digits"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from runner.config import RecordConfig, TFRecordDataConfig
 from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Column, Examples, LazyColumn, read_columns
 from runner.data.memory import is_streamed
-from runner.data.records import list_records
+from runner.data.sources.records import list_records
 
 log = logging.getLogger(__name__)
 

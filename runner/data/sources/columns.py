@@ -22,8 +22,8 @@ from runner.config import (
     SeriesDataConfig,
     TableDataConfig,
 )
-from runner.data.arrow import Table
 from runner.data.description import check_columns, split_columns
+from runner.data.sources.arrow import Table
 from runner.example_weights import list_labels
 
 NUMBERS = "numbers"

@@ -9,8 +9,8 @@ import pytest
 
 from models.problems import ConfigError
 from runner.config import KERAS_DATASETS
-from runner.data.keras import read_keras
-from runner.data.sources import read_examples
+from runner.data.reading import read_examples
+from runner.data.sources.keras import read_keras
 from runner.validation import validate
 from tests.datasets import load_dataset
 from tests.keras_cache import fill_cache, point_to

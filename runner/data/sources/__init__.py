@@ -1,0 +1,1 @@
+"""What examples are read from, one source a file."""
