@@ -5,16 +5,19 @@ BENCH := .venv-bench/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format ui schema bench clean
+.PHONY: help run test test-slow lint format ui schema bench clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-9s %s\n", $$1, $$2}'
 
 run: $(BIN)/.installed ## train the CNN on digits and log it to MLflow
 	@$(BIN)/python -m runner
 
 test: $(BIN)/.installed-dev ## run the tests
 	@$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+test-slow: $(BIN)/.installed-dev ## run the tests that take long
+	@$(BIN)/python -m pytest -m slow --numprocesses=auto --dist=loadfile
 
 lint: $(BIN)/.installed-dev ## check format, style, types and the direction of imports
 	@$(BIN)/ruff format --check
