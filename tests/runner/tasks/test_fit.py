@@ -8,11 +8,12 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from models.factory import build_model
 from models.objects import build_object
+from runner.data.examples import Dataset
 from runner.data.ordering import order_training
 from runner.data.weighing import resolve_class_weight
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
-from runner.experiment import _fit_dataset
+from runner.experiment import _fit_splits
 from runner.results import LearningRateResult, SplitResult, StepsResult
 from runner.tasks.train import train
 from runner.validation import validate
@@ -106,7 +107,7 @@ def train_in_session(config):
     with open_session(graph, config.session) as session:
         weights = {weight.path: weight.value for weight in graph.model.keras_model.weights}
         initial = session.read(weights)
-        fitted = _fit_dataset(dataset, graph)
+        fitted = Dataset(**_fit_splits(vars(dataset), graph))
         results = list(train(config, config.task, graph, session, fitted))
         return initial, results, session.read(weights), dataset
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
+from runner.data.examples import Dataset
 from runner.engine.graph import build_graph
 from runner.engine.session import open_session
-from runner.experiment import _fit_dataset
+from runner.experiment import _fit_splits
 from runner.results import (
     CheckpointResult,
     FetchResult,
@@ -27,7 +28,8 @@ SMALL = ["model=mlp", "trace.steps=[]", "data.batch_size=64", "task.examples=4"]
 def run(config):
     validate(config)
     graph = build_graph(config)
-    dataset = _fit_dataset(load_dataset(config.data, config.model.inputs, config.seed), graph)
+    loaded = load_dataset(config.data, config.model.inputs, config.seed)
+    dataset = Dataset(**_fit_splits(vars(loaded), graph))
     with open_session(graph, config.session) as session:
         yield from train(config, config.task, graph, session, dataset)
 
