@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from PIL import Image
+from pyarrow import parquet
 from sklearn.datasets import load_digits
 
 from runner.composition import PROJECT
@@ -53,9 +55,6 @@ def write_table(folder, suffix):
                 [row, *map(repr, map(float, flat[row])), DIGITS[row]] for row in range(len(flat))
             )
     else:
-        import pyarrow as pa
-        from pyarrow import parquet
-
         columns = {name: flat[:, index] for index, name in enumerate(names)}
         table = pa.table({"row": np.arange(len(flat)), **columns, "digit": DIGITS})
         parquet.write_table(table, folder / "digits.parquet", row_group_size=300)
@@ -145,3 +144,26 @@ def test_the_accuracies_agree_within_a_percent(accuracies):
     assert set(accuracies) == set(FORMS)
     assert max(accuracies.values()) - min(accuracies.values()) <= 0.01
     assert min(accuracies.values()) > 0.97
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["data=text", "data.file=tests/samples/irises", "model=letters"],
+        ["data=series", "data.file=tests/samples/waves.csv", "model=forecast"],
+        ["data=table", "data.file=tests/samples/wine.csv", "model=tabular"],
+    ],
+    ids=["text", "series", "table"],
+)
+def test_samples_of_other_forms_are_trained_on_evaluated_and_predicted(overrides, tmp_path):
+    targets = {"data=series": ["data.targets=[level]"], "data=table": ["data.targets=[cultivar]"]}
+    trained = run(tmp_path, *overrides, *targets.get(overrides[0], []), "task.epochs=2")
+    (run_id,) = re.findall(r"^run +(\w+)", trained, re.MULTILINE)
+    (tested,) = re.findall(r"^test +(.*)", trained, re.MULTILINE)
+    evaluated = run(tmp_path, "task=evaluate", f"from_run={run_id}")
+    assert re.findall(r"^test +(.*)", evaluated, re.MULTILINE) == [tested]
+    file = tmp_path / "predictions.parquet"
+    run(tmp_path, "task=predict", f"from_run={run_id}", f"task.file={file}")
+    rows = parquet.read_table(file)["row"].to_pylist()
+    assert rows == sorted(set(rows))
+    assert len(rows) > 100
