@@ -20,7 +20,7 @@ NUMBERS = GENERATOR.normal(size=100)
 def measure(compose, labels, rows=ROWS):
     examples = Examples({"x": np.zeros((100, 2))}, {"y": labels}, np.arange(100))
     dataset = Dataset(**{name: examples.take(places) for name, places in rows.items()})
-    described = describe_data(compose().data, 0, examples, dataset)
+    described = describe_data(compose().data, 0, examples, vars(dataset))
     return measure_balance(described, dataset)
 
 
@@ -85,7 +85,7 @@ def test_a_split_without_examples_is_left_out(compose):
 def test_the_digits_are_counted(compose):
     config = compose()
     dataset = load_dataset(config.data, config.model.inputs, config.seed)
-    described = describe_data(config.data, config.seed, dataset.train, dataset)
+    described = describe_data(config.data, config.seed, dataset.train, vars(dataset))
     digit, parity = measure_balance(described, dataset).labels
     wanted = np.bincount(dataset.train.labels["digit"])
     assert digit.counts["train"].tolist() == wanted.tolist()

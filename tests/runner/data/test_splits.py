@@ -247,7 +247,7 @@ def test_files_of_splits_are_part_of_the_digest(compose_files, tmp_path):
         config = compose_files(f"data.split.test_file={test}")
         examples = read_examples(config.data, config.model.inputs, config.seed)
         dataset = split_examples(examples, config.data, config.seed)
-        result = describe_data(config.data, config.seed, examples, dataset)
+        result = describe_data(config.data, config.seed, examples, vars(dataset))
         digests.add(result.digest)
         assert result.source == f"{tmp_path / 'main.csv'}, {test}"
         assert result.splits["test"].balance["kind"] == {names[0]: len(names)}
