@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from models.config import TensorConfig
 from models.problems import ConfigError, Problem
 from runner.config import (
@@ -58,13 +60,15 @@ def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: 
     if not isinstance(config, FileDataConfig):
         return examples
     further: dict[str, Examples] = {}
-    end = examples.rows[-1] + 1
+    end = int(examples.rows[-1]) + 1
     for key in SPLIT_FILES:
         if getattr(config.split, key) is not None:
             read = _read_further(config, key, seed)
-            # Counted on from file to file: no row is in two splits.
-            further[key.removesuffix("_file")] = replace(read, rows=read.rows + end)
-            end += read.rows[-1] + 1
+            # Counted on from file to file: no row is in two splits. Those of a stream may be of few
+            # bits, which have no room for more.
+            rows = read.rows.astype(np.int64) + end
+            further[key.removesuffix("_file")] = replace(read, rows=rows)
+            end = int(rows[-1]) + 1
     return replace(examples, further=further)
 
 

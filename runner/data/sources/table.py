@@ -127,8 +127,8 @@ def _open_stream(
     """Returns all rows, whose features are read when they are asked for."""
     targets = {name: columns[name] for name in list_labels(config)}
     guides = split_columns(config)
-    # There may be very many.
-    rows = np.arange(table.num_rows, dtype=np.min_scalar_type(-table.num_rows))
+    # There may be very many; messages count them from FIRST_ROW on.
+    rows = np.arange(table.num_rows, dtype=np.min_scalar_type(-table.num_rows - FIRST_ROW))
     if config.missing == "drop":
         used = [*columns, *guides]
         rows = np.concatenate(list(_find_complete(config, columns, table, used)))

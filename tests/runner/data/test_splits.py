@@ -1,8 +1,10 @@
 """Splits: no row in two, groups whole, times in order, folds that are each a test once."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from models.problems import ConfigError
 from runner.data.provenance import describe_data
@@ -238,6 +240,20 @@ def test_files_are_splits_of_their_own(compose_files, tmp_path):
     # Validation is still a share of the main file where it is no file.
     dataset = load_dataset(*(lambda c: (c.data, c.model.inputs, c.seed))(compose_files(files[0])))
     assert [len(split) for split in vars(dataset).values()] == [54, 6, 2]
+
+
+def test_rows_of_streamed_files_are_counted_on(compose, tmp_path):
+    for name, start in (("main", 0), ("test", 1000)):
+        columns = {"x": np.arange(start, start + 128.0), "kind": np.arange(128) % 2}
+        parquet.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    overrides = [f"data.file={tmp_path / 'main.parquet'}", "data.targets=[kind]"]
+    overrides += [f"data.split.test_file={tmp_path / 'test.parquet'}", "data.stream=true"]
+    config = compose("model=tabular", "data=table", *overrides)
+    validate(config)
+    dataset = load_dataset(config.data, config.model.inputs, config.seed)
+    rows = np.concatenate([split.rows for split in vars(dataset).values()])
+    assert sorted(rows) == list(range(256))
+    assert dataset.test.rows.tolist() == list(range(128, 256))
 
 
 def test_files_of_splits_are_part_of_the_digest(compose_files, tmp_path):

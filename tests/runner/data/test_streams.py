@@ -170,6 +170,14 @@ def test_what_is_wrong_in_a_stream_names_its_row(compose_frame, row, column, val
     assert str(caught.value) == message
 
 
+def test_the_last_row_that_its_type_has_room_for_is_named(compose_frame):
+    frame = frame_of(128)
+    frame.loc[127, "a"] = np.nan
+    examples = read(streamed(compose_frame(frame)))
+    with pytest.raises(ConfigError, match="column 'a' has none in row 128"):
+        list(iterate_batches(examples, 50))
+
+
 def test_rows_without_a_value_are_dropped_from_a_stream(compose_frame):
     frame = frame_of(350)
     frame.loc[[3, 120, 349], ["a", "kind", "target"]] = None
