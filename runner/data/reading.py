@@ -80,10 +80,6 @@ def _settle(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -
 def _read_further(config: FileDataConfig, key: str, seed: int) -> Examples:
     """Returns the examples of a file that is a split, read as that of ``data.file`` was."""
     file = getattr(config.split, key)
-    if isinstance(config, TableDataConfig):
-        from runner.data.sources.table import declare_table
-
-        config = declare_table(config)
     try:
         config = replace(config, file=file)
         describe(config)

@@ -61,18 +61,6 @@ def describe_table(config: TableDataConfig) -> Description:
     return Description(features, labels, len(names) or None, names, declared)
 
 
-def declare_table(config: TableDataConfig) -> TableDataConfig:
-    """Returns `config` with all that was inferred of its table declared, to read another by it."""
-    path = Path(config.file)
-    with explain_arrow(path):
-        columns = read_columns(config, open_table(path))
-    declared = {
-        name: {**vars(column.config), "categories": list(column.categories) or None}
-        for name, column in columns.items()
-    }
-    return replace(config, columns={**config.columns, **declared})
-
-
 def read_table(config: TableDataConfig) -> Examples:
     """Returns the rows of the table.
 

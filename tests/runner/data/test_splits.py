@@ -319,12 +319,17 @@ def test_a_class_of_the_test_alone_is_refused_by_file_and_row(compose_files, com
 
 def test_a_file_of_another_form_is_refused(compose_files, tmp_path):
     other = tmp_path / "other.csv"
-    other.write_text("x,z,kind\n1,2,ant\n", encoding="utf-8")
+    other.write_text("z,kind,x\n2,ant,1\n", encoding="utf-8")
+    # A further column is ignored, and the order of columns does not matter.
+    config = compose_files(f"data.split.test_file={other}")
+    dataset = load_dataset(config.data, config.model.inputs, config.seed)
+    assert dataset.test.features["numbers"].tolist() == [[1]]
+    other.write_text("z,kind\n2,ant\n", encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         rows_of(compose_files(f"data.split.test_file={other}"))
     assert str(caught.value) == (
-        "data.split.test_file: in other.csv, data.features.numbers.shape: expected [2], as the "
-        "source has; received [1] (list)."
+        "data.split.test_file: in other.csv, data.columns.x: expected a column of the table; "
+        "received 'x' (str). Choose from z, kind."
     )
     with pytest.raises(ConfigError) as caught:
         rows_of(compose_files(f"data.split.test_file={tmp_path / 'none.csv'}"))
