@@ -25,7 +25,7 @@ from runner.data.examples import Dataset, Examples
 from runner.data.provenance import describe_data
 from runner.data.reading import read_examples
 from runner.data.splits import choose_splits, split_examples
-from runner.data.weighing import check_sample_weight, resolve_class_weight
+from runner.data.weighing import resolve_class_weight
 from runner.engine.errors import StepError
 from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
@@ -131,8 +131,6 @@ def _read_data(
     Third come the training examples, None where neither the task nor preprocessing needs them.
     """
     examples = read_examples(config.data, config.model.inputs, config.seed)
-    if config.data.sample_weight is not None:
-        check_sample_weight(examples, config.data.sample_weight)
     splits = choose_splits(config, examples)
     trained = splits.get("train")
     if trained is None and needs_adapting(config.model):

@@ -32,6 +32,7 @@ from runner.data.describing import describe
 from runner.data.examples import Examples
 from runner.data.labels import encode_labels, with_plain_labels
 from runner.data.settling import settle
+from runner.data.weighing import check_sample_weight
 from runner.data.sources.arrays import read_arrays
 from runner.data.sources.breast_cancer import read_breast_cancer
 from runner.data.sources.diabetes import read_diabetes
@@ -74,7 +75,10 @@ def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: 
 
 def _settle(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:
     plain = with_plain_labels(config)
-    return encode_labels(settle(plain, _read(plain, inputs, seed)), config)
+    examples = settle(plain, _read(plain, inputs, seed))
+    if config.sample_weight is not None:
+        check_sample_weight(examples, config.sample_weight)
+    return encode_labels(examples, config)
 
 
 def _read_further(config: FileDataConfig, key: str, seed: int) -> Examples:

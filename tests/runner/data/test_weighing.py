@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
+from runner.data.reading import read_examples
 from runner.data.weighing import check_sample_weight, read_classes
 from runner.validation import validate
 from tests.datasets import load_dataset
@@ -131,6 +132,16 @@ def test_a_weight_below_zero_is_named_with_its_row(compose, wrong):
     assert error_of(check_sample_weight, examples, "parity") == (
         "data.sample_weight: expected weights of 0 or more in 'parity', such as in row "
         f"{examples.rows[7]}; received {wrong} (float)."
+    )
+
+
+def test_a_weight_below_zero_is_named_in_a_file_that_is_a_split(compose_table, tmp_path):
+    (tmp_path / "more.csv").write_text("age,trust,group\n20,1,a\n30,-2,b\n", encoding="utf-8")
+    overrides = ["data.columns.trust.fill=1", f"data.split.test_file={tmp_path}/more.csv"]
+    config = compose_table(*overrides)
+    assert error_of(read_examples, config.data, config.model.inputs, config.seed) == (
+        "data.split.test_file: in more.csv, data.sample_weight: expected weights of 0 or more in "
+        "'trust', such as in row 1; received -2.0 (float)."
     )
 
 
