@@ -158,7 +158,7 @@ def test_a_loss_of_many_values_an_example_is_multiplied_example_by_example(compo
     rng = np.random.default_rng(5)
     image, weight = rng.random((8, 8, 8, 1), np.float32), rng.integers(0, 5, 8)
     with open_experiment(config) as (graph, session):
-        evaluated = session.callable(graph.training.evaluate)({"image": image, "parity": weight})
+        evaluated = session.callable(graph.evaluation.evaluate)({"image": image, "parity": weight})
         output = session.callable(graph.predict)({"image": image})["outputs"]
     losses = np.square(output - image).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(evaluated["batch_loss"], (losses * weight).mean(), rtol=1e-5)
