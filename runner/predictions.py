@@ -152,7 +152,7 @@ class _NpzWriter:
                 continue
             if name not in self._arrays:
                 self._arrays[name] = self._open(name, array)
-            self._arrays[name].write(np.ascontiguousarray(array).data)
+            self._arrays[name].write(array.tobytes())
 
     def _open(self, name: str, array: np.ndarray) -> BinaryIO:
         """Returns the file of an array of as many rows as there are to be."""

@@ -69,6 +69,14 @@ def test_npz_has_an_array_a_name_without_pickles(tmp_path):
         assert arrays["probability.names"].tolist() == ["no", "yes"]
 
 
+def test_times_may_tell_examples_apart(tmp_path):
+    times = np.array(["2024-01-01T10", "2024-01-02"], "datetime64[us]")
+    file = tmp_path / "p.npz"
+    write(file, [PredictionsResult(2, {"row": np.arange(2), "id": times}, {})])
+    with np.load(file, allow_pickle=False) as arrays:
+        assert arrays["id"].tolist() == times.tolist()
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "npz"])
 def test_a_failure_leaves_what_was_there(tmp_path, ending):
     file = tmp_path / f"p.{ending}"
