@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from runner.engine.graph import ExperimentGraph, build_graph
 from runner.engine.pretrained import load_pretrained, require_fit
 from runner.engine.process import open_process
 from runner.engine.session import GraphSession, open_session
+from runner.example_weights import BALANCED
 from runner.feeds import read_feeds
 from runner.preprocessing import stand_in_statistics
 from runner.resolved import FILE as RESOLVED_FILE
@@ -128,13 +130,17 @@ def _read_data(
 ) -> tuple[ExperimentConfig, dict[str, Examples], Examples | None, DataResult]:
     """Returns `config` with the weights of classes, what the task takes, and what is logged of it.
 
-    Third come the training examples, None where neither the task nor preprocessing needs them.
+    Third come the training examples of all shards, so that what is counted of them and adapted to
+    them is the same for all workers; None where neither the task nor preprocessing needs them.
     """
     examples = read_examples(config.data, config.model.inputs, config.seed)
     splits = choose_splits(config, examples)
     trained = splits.get("train")
-    if trained is None and needs_adapting(config.model):
-        trained = split_examples(examples, config.data, config.seed).train
+    adapts = needs_adapting(config.model)
+    counts = trained is not None and config.data.class_weight == BALANCED
+    if (adapts and trained is None) or ((adapts or counts) and config.data.shards > 1):
+        whole = replace(config.data, shards=1, shard=0)
+        trained = split_examples(examples, whole, config.seed).train
     if isinstance(config.task, TrainConfig | InspectConfig) and trained is not None:
         config = resolve_class_weight(config, trained)
     described = describe_data(config.data, config.seed, examples, splits)

@@ -13,6 +13,7 @@ from runner.clock import PhaseClock
 from runner.console import Reporter
 from runner.engine.graph import build_graph
 from runner.experiment import run_experiment
+from runner.tasks.adapt import adapt
 from runner.tracking.tracker import RunContext
 
 
@@ -49,3 +50,17 @@ def test_a_run_frees_its_graph_and_its_session(compose, tmp_path, monkeypatch, o
     gc.collect()
     assert len(graphs) == len(sessions) == 2
     assert [reference() for reference in (*graphs, *sessions)] == [None] * 4
+
+
+def test_workers_weigh_classes_and_adapt_to_all_that_any_of_them_trains_on(compose):
+    found = []
+    for overrides in ([], ["data.shards=3"], ["data.shards=3", "data.shard=2"]):
+        given = ["data.class_weight=balanced", "data.preprocess.numbers.norm.type=Normalization"]
+        config, splits, trained, _ = runner.experiment._read_data(
+            compose("model=tabular", "data=wine", *given, *overrides)
+        )
+        adapted = adapt(config, trained).data.preprocess["numbers"]["norm"]
+        found.append((config.data.class_weight, adapted))
+        assert len(splits["train"]) == -(-(124 - config.data.shard) // config.data.shards)
+        assert len(trained) == 124
+    assert found[0] == found[1] == found[2]
