@@ -21,6 +21,7 @@ from runner.data.examples import (
     read_columns,
 )
 from runner.data.ordering import Order, keep_order
+from runner.data.ragged import RaggedReader
 
 _BATCHES_AHEAD = 4
 _WINDOWS_AHEAD = 1
@@ -51,7 +52,10 @@ def iterate_batches(
 def iterate_features(
     examples: Examples, names: Sequence[str], batch_bytes: int
 ) -> Iterator[Mapping[str, np.ndarray]]:
-    """Yields consecutive batches of the named features of `examples`, as ``iterate_batches``.
+    """Yields batches of the named features of `examples`, each example once, without padding.
+
+    They are consecutive, but where lengths differ: then a batch is of examples of one length, and
+    those without any value are left out.
 
     Args:
         examples: The examples.
@@ -64,8 +68,35 @@ def iterate_features(
     named = {name: examples.features[name] for name in names}
     row_bytes = sum(map(_guess_bytes, named.values()))
     narrowed = Examples(features=named, labels={}, rows=examples.rows)
-    for batch in iterate_batches(narrowed, max(batch_bytes // max(row_bytes, 1), 1)):
-        yield batch.features
+    batch_size = max(batch_bytes // max(row_bytes, 1), 1)
+    varying = [column for column in narrowed.lazy.values() if None in column.item_shape]
+    if not varying:
+        yield from (batch.features for batch in iterate_batches(narrowed, batch_size))
+    elif all(isinstance(column.reader, RaggedReader) for column in varying):
+        for rows in _cut_by_length(varying, batch_size):
+            yield narrowed.take(rows).features
+    else:
+        # What is read alone is not padded.
+        for batch in iterate_batches(narrowed, 1):
+            if all(array.size for array in batch.features.values()):
+                yield batch.features
+
+
+def _cut_by_length(columns: Sequence[LazyColumn], batch_size: int) -> Iterator[np.ndarray]:
+    """Yields the places of up to `batch_size` examples, whose values are all of one length."""
+    lengths = np.stack(
+        [
+            column.reader.lengths[column.rows]
+            for column in columns
+            if column.reader.lengths is not None
+        ]
+    )
+    order = np.lexsort(lengths)
+    order = order[lengths[:, order].any(axis=0)]
+    ends = np.flatnonzero(np.diff(lengths[:, order]).any(axis=0)) + 1
+    for rows in np.split(order, ends):
+        for start in range(0, len(rows), batch_size):
+            yield rows[start : start + batch_size]
 
 
 def open_stream(examples: Examples, order: Order, batch_size: int) -> Iterator[Batch]:

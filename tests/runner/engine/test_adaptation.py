@@ -12,6 +12,7 @@ from models.factory import build_model
 from models.problems import ConfigError
 from models.validation import validate_model
 from runner.data.examples import Examples, LazyColumn
+from runner.data.ragged import ragged_column
 from runner.data.streams import iterate_features
 from runner.engine.adaptation import adapt_layers
 from runner.engine.feeds import open_placeholder
@@ -227,6 +228,20 @@ def test_columns_that_are_larger_than_memory_are_read_in_batches(values, spec, b
         else:
             assert found == value
     assert set(disk.counts) == {10}
+
+
+@pytest.mark.parametrize("batch_bytes", [2**10, 2**26])
+def test_padding_is_no_value(batch_bytes):
+    rows = [RNG.normal(5.0, 1.0, (length, 2)) for length in (3, 1, 8, 0, 3, 8, 2)]
+    column = ragged_column("x", rows, "float32", 0.0)
+    examples = Examples({"x": column}, {}, np.arange(7))
+    config = declare(np.zeros((1, 8, 2), np.float32), {"layer": {"type": "Normalization"}})
+    config = replace(config, inputs={"x": InputConfig([None, 2], "float32")})
+    adapted = adapt_layers(config, lambda names: iterate_features(examples, names, batch_bytes))
+    learned = adapted.preprocess["x"]["layer"]
+    values = np.concatenate(rows)
+    np.testing.assert_allclose(learned["mean"], values.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(learned["variance"], values.var(axis=0), rtol=1e-4)
 
 
 @pytest.mark.parametrize(
