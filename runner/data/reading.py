@@ -32,7 +32,6 @@ from runner.data.describing import describe
 from runner.data.examples import Examples
 from runner.data.labels import encode_labels, with_plain_labels
 from runner.data.settling import settle
-from runner.data.weighing import check_sample_weight
 from runner.data.sources.arrays import read_arrays
 from runner.data.sources.breast_cancer import read_breast_cancer
 from runner.data.sources.diabetes import read_diabetes
@@ -44,6 +43,7 @@ from runner.data.sources.random import draw_random
 from runner.data.sources.synthetic import make_synthetic
 from runner.data.sources.text import read_text
 from runner.data.sources.wine import read_wine
+from runner.data.weighing import check_sample_weight
 
 
 def read_examples(config: DataConfig, inputs: Mapping[str, TensorConfig], seed: int) -> Examples:

@@ -1,7 +1,6 @@
 """Tables: CSV and Parquet, read by Arrow; Parquet also while steps are taken."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
