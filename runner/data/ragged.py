@@ -14,7 +14,7 @@ class RaggedReader:
     blocks: Blocks | None = None
     by_tensors = None
 
-    def __init__(self, rows: Sequence[np.ndarray], dtype: np.dtype, padding: float) -> None:
+    def __init__(self, rows: Sequence[np.ndarray], dtype: np.dtype, padding: float | str) -> None:
         """Holds `rows`, (length, ...) each, one after the other.
 
         Args:
@@ -57,11 +57,20 @@ def ragged_column(name: str, rows: Sequence[np.ndarray], dtype: str, padding: fl
     return LazyColumn(reader, name, np.arange(len(rows)), reader.item_shape, np.dtype(dtype))
 
 
-def pad_rows(rows: Sequence[np.ndarray], dtype: str, length: int, padding: float) -> np.ndarray:
-    """Returns (rows, length, ...), what is longer cut at its end and what is shorter padded."""
+def pad_rows(
+    rows: Sequence[np.ndarray], dtype: str | np.dtype, length: int | None, padding: float | str
+) -> np.ndarray:
+    """Returns (rows, length, ...), what is longer cut at its end and what is shorter padded.
+
+    Args:
+        rows: (own length, ...) each.
+        dtype: What is returned.
+        length: None for that of the longest.
+        padding: What stands after the end of a shorter one.
+    """
     reader = RaggedReader([row[:length] for row in rows], np.dtype(dtype), padding)
     padded = reader.read(np.arange(len(rows)), ["rows"])["rows"]
-    missing = length - padded.shape[1]
+    missing = 0 if length is None else length - padded.shape[1]
     return np.pad(
         padded,
         [(0, 0), (0, missing), *[(0, 0)] * (padded.ndim - 2)],

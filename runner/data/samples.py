@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from runner.data.examples import Examples
+from runner.data.memory import VARYING_LENGTH
 from runner.results import ExamplesResult, LabelBalance, TensorSummary
 
 # What is looked at of columns that may be larger than memory.
@@ -15,8 +16,6 @@ _MOST_BYTES = 64 << 20
 _BLOCKS = 16
 # A file may have to be read in large parts, each for the sake of a block.
 _LAZY_BLOCKS = 4
-# What an axis is taken to be long that varies.
-_VARYING = 256
 
 
 def sample_examples(
@@ -78,7 +77,7 @@ def _count_rows(examples: Examples, show: int) -> int:
     """Returns how many rows are looked at, by what they take in memory."""
     row_bytes = 1
     for column in (*examples.features.values(), *examples.labels.values()):
-        sizes = (_VARYING if axis is None else axis for axis in column.shape[1:])
+        sizes = (VARYING_LENGTH if axis is None else axis for axis in column.shape[1:])
         row_bytes += math.prod(sizes) * column.dtype.itemsize
     return max(min(_MOST_ROWS, _MOST_BYTES // row_bytes), show, 1)
 

@@ -20,14 +20,14 @@ from runner.data.examples import (
     count_batches,
     read_columns,
 )
+from runner.data.memory import VARYING_LENGTH
 from runner.data.ordering import Order, keep_order
 from runner.data.ragged import RaggedReader
 
 _BATCHES_AHEAD = 4
 _WINDOWS_AHEAD = 1
-# What a text takes in memory, in bytes, and how long an axis is that varies: guesses.
+# What a text is taken to take in memory, in bytes.
 _TEXT_BYTES = 1024
-_LENGTH = 256
 
 
 def iterate_batches(
@@ -235,7 +235,7 @@ class _Reading:
 def _guess_bytes(column: Column) -> int:
     """Returns what one value of a column takes in memory, where that varies a guess."""
     item_bytes = _TEXT_BYTES if column.dtype.hasobject else column.dtype.itemsize
-    lengths = [_LENGTH if length is None else length for length in column.shape[1:]]
+    lengths = [VARYING_LENGTH if length is None else length for length in column.shape[1:]]
     return item_bytes * math.prod(lengths)
 
 

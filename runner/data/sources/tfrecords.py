@@ -1,11 +1,12 @@
 """Reads TFRecord files by TensorFlow, in memory or record by record."""
 
 import logging
+import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +14,11 @@ from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 
 from models.config import TensorConfig
 from models.problems import ConfigError, Problem
-from runner.config import RecordConfig, TFRecordDataConfig
+from runner.config import PadConfig, RecordConfig, TFRecordDataConfig
 from runner.data.digests import digest_files
-from runner.data.examples import Blocks, Column, Examples, LazyColumn, read_columns
-from runner.data.memory import is_streamed
+from runner.data.examples import Blocks, Examples, LazyColumn
+from runner.data.memory import VARYING_LENGTH, is_streamed
+from runner.data.ragged import pad_rows
 from runner.data.sources.records import list_records
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,13 @@ log = logging.getLogger(__name__)
 _HINT = "Set data.corrupt=skip to leave out what cannot be read."
 _LEVELS = 255.0
 _PLAIN = RecordConfig()
+_UNPADDED = PadConfig()
+# How many are read at once of what is held of all.
+_STRETCH_RECORDS = 1024
+
+
+# (rows, ...), or an array of each row, where their lengths differ.
+Values: TypeAlias = np.ndarray | list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,41 @@ class RecordReader:
         return len(self._records)
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Returns values of records, (rows, ...) by name; what varies is padded with zeros.
+        """Returns values of records, (rows, ...) by name; what varies is padded.
 
         Raises:
             ConfigError: With a record that cannot be read, or has not what is declared.
         """
+        values = self._read_values(rows, names)
+        return {name: self._pad(name, value) for name, value in values.items()}
+
+    def read_all(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Returns values of as many records as there may be, (rows, ...) by name.
+
+        Of what varies, it is (rows,) objects, an array of each record; but texts and labels are
+        padded.
+
+        Raises:
+            ConfigError: With a record that cannot be read, or has not what is declared.
+        """
+        if not names:
+            return {}
+        starts = range(0, len(rows), _STRETCH_RECORDS)
+        read = [
+            self._read_values(rows[start : start + _STRETCH_RECORDS], names) for start in starts
+        ]
+        return {name: self._join(name, [values[name] for values in read]) for name in names}
+
+    def note_lengths(self, rows: np.ndarray, names: Sequence[str]) -> None:
+        """Notes the length of each of `rows`, the longest of what varies among `names`."""
+        varying = [name for name in names if self._varies(name)]
+        if varying:
+            read = self.read_all(rows, varying)
+            self.lengths = np.zeros(len(self), int)
+            for values in read.values():
+                self.lengths[rows] = np.maximum(self.lengths[rows], [len(one) for one in values])
+
+    def _read_values(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, Values]:
         serialized = [self._read_record(self._records[row]) for row in rows]
         try:
             return self._parse(serialized, names)
@@ -147,17 +186,48 @@ class RecordReader:
                 )
                 raise ConfigError([Problem("data.file", message)]) from error
 
-    def _parse(self, serialized: Sequence[bytes], names: Sequence[str]) -> dict[str, np.ndarray]:
+    def _parse(self, serialized: Sequence[bytes], names: Sequence[str]) -> dict[str, Values]:
         declared = {name: self._config.records.get(name, _PLAIN) for name in names}
         spec = {
-            record.key or name: _spec_of(self._tensors[name], record)
-            for name, record in declared.items()
+            record.key or name: self._spec_of(name, record) for name, record in declared.items()
         }
         parsed = tf.io.parse_example(tf.constant(serialized), spec)
         return {
             name: _decode(parsed[record.key or name], self._tensors[name], record)
             for name, record in declared.items()
         }
+
+    def _varies(self, name: str) -> bool:
+        """Returns whether the first axis is of another length in each record."""
+        shape = self._tensors[name].shape
+        is_padded = self._config.pad.get(name, _UNPADDED).length is not None
+        return bool(shape) and (shape[0] is None or is_padded)
+
+    def _spec_of(self, name: str, record: RecordConfig) -> Any:
+        tensor = self._tensors[name]
+        if record.decode is not None:
+            return tf.io.FixedLenFeature([], tf.string, record.default)
+        if not self._varies(name):
+            return tf.io.FixedLenFeature(tensor.shape, tensor.dtype, record.default)
+        inner = [tf.io.RaggedFeature.UniformRowLength(axis) for axis in tensor.shape[1:]]
+        return tf.io.RaggedFeature(tensor.dtype, record.key or name, inner)
+
+    def _pad(self, name: str, values: Values) -> np.ndarray:
+        if isinstance(values, np.ndarray):
+            return values
+        tensor, pad = self._tensors[name], self._config.pad.get(name, _UNPADDED)
+        value = "" if tensor.dtype == "string" else pad.value
+        return pad_rows(values, _numpy_dtype(tensor), pad.length, value)
+
+    def _join(self, name: str, parts: Sequence[Values]) -> np.ndarray:
+        if all(isinstance(part, np.ndarray) for part in parts):
+            return np.concatenate(parts)
+        rows = [row for part in parts for row in part]
+        if self._tensors[name].dtype == "string" or name in self._config.labels:
+            return self._pad(name, rows)
+        joined = np.empty(len(rows), object)
+        joined[:] = rows
+        return joined
 
 
 def read_records(config: TFRecordDataConfig) -> Examples:
@@ -169,29 +239,25 @@ def read_records(config: TFRecordDataConfig) -> Examples:
     reader = RecordReader(config)
     every = [*config.features, *config.labels]
     rows = reader.find_readable(every) if config.corrupt == "skip" else np.arange(len(reader))
+    if not len(rows):
+        message = "expected examples; no record is as declared."
+        raise ConfigError([Problem("data.file", message)])
     columns = {
         name: LazyColumn(reader, name, rows, tuple(tensor.shape), _numpy_dtype(tensor))
-        for name, tensor in {**config.features, **config.labels}.items()
+        for name, tensor in config.features.items()
     }
-    size = len(rows) * sum(_bytes_of(config.features[name]) for name in config.features)
-    targets = {name: columns[name] for name in config.labels}
-    labels: Mapping[str, Column] = read_columns(targets, slice(None))
-    features: Mapping[str, Column] = {name: columns[name] for name in config.features}
-    examples = Examples(features, labels, rows)
-    return examples if is_streamed(config, size) else examples.take(slice(None))
+    size = len(rows) * sum(map(_bytes_of, config.features.values()))
+    labels = reader.read_all(rows, list(config.labels))
+    if not is_streamed(config, size):
+        return Examples(reader.read_all(rows, list(config.features)), labels, rows)
+    if config.buckets:
+        reader.note_lengths(rows, list(config.features))
+    return Examples(columns, labels, rows)
 
 
-def _spec_of(tensor: TensorConfig, record: RecordConfig) -> Any:
-    if record.decode is not None:
-        return tf.io.FixedLenFeature([], tf.string, record.default)
-    if tensor.shape and tensor.shape[0] is None:
-        return tf.io.FixedLenSequenceFeature(
-            tensor.shape[1:], tensor.dtype, allow_missing=True, default_value=record.default
-        )
-    return tf.io.FixedLenFeature(tensor.shape, tensor.dtype, record.default)
-
-
-def _decode(values: tf.Tensor, tensor: TensorConfig, record: RecordConfig) -> np.ndarray:
+def _decode(
+    values: tf.Tensor | tf.RaggedTensor, tensor: TensorConfig, record: RecordConfig
+) -> Values:
     if record.decode == "raw":
         flat = tf.io.decode_raw(values, tensor.dtype)
         decoded: np.ndarray = tf.reshape(flat, [-1, *tensor.shape]).numpy()
@@ -199,6 +265,14 @@ def _decode(values: tf.Tensor, tensor: TensorConfig, record: RecordConfig) -> np
     if record.decode == "image":
         pictures = [_decode_picture(value, tensor) for value in values]
         return np.stack(pictures)
+    if not isinstance(values, tf.RaggedTensor):
+        return _to_array(values, tensor)
+    ends = np.cumsum(values.row_lengths())
+    flat = _to_array(values.flat_values, tensor).reshape(-1, *tensor.shape[1:])
+    return np.split(flat, ends[:-1])
+
+
+def _to_array(values: tf.Tensor, tensor: TensorConfig) -> np.ndarray:
     array: np.ndarray = values.numpy()
     if tensor.dtype == "string":
         return np.char.decode(array.astype(bytes), "utf-8").astype(object)
@@ -218,7 +292,8 @@ def _numpy_dtype(tensor: TensorConfig) -> np.dtype:
 
 
 def _bytes_of(tensor: TensorConfig) -> int:
-    return int(np.prod([axis or 1 for axis in tensor.shape])) * _numpy_dtype(tensor).itemsize
+    lengths = [VARYING_LENGTH if axis is None else axis for axis in tensor.shape]
+    return math.prod(lengths) * _numpy_dtype(tensor).itemsize
 
 
 def _reason(error: Exception) -> str:

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.problems import ConfigError
+from runner.data.ordering import order_epoch
 from runner.data.reading import read_examples
+from runner.data.sources import tfrecords
 from runner.data.streams import iterate_batches
 
 RANDOM = np.random.default_rng(0)
@@ -73,7 +76,7 @@ def error_of(call, *arguments, **options):
 def test_records_hold_what_was_written(compose_records, tmp_path, file, compression, stream):
     write(tmp_path / file, map(encode, range(ROWS)), compression)
     examples = read(compose_records(file), stream=stream)
-    assert bool(examples.lazy) == stream
+    assert ("image" in examples.lazy) == stream
     batches = list(iterate_batches(examples, 10))
     joined = {
         name: np.concatenate([batch.features[name] for batch in batches])
@@ -89,6 +92,46 @@ def test_records_hold_what_was_written(compose_records, tmp_path, file, compress
             padded = np.zeros(tokens.shape, int)
             padded[: len(TOKENS[row])] = TOKENS[row]
             np.testing.assert_array_equal(tokens, padded)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("length", [None, 4, 10])
+def test_what_varies_is_padded_as_declared(compose_records, tmp_path, stream, length):
+    write(tmp_path / "a.tfrecord", map(encode, range(ROWS)))
+    pad = f"data.pad={{tokens: {{length: {'null' if length is None else length}, value: -1}}}}"
+    config = compose_records("a.tfrecord", pad)
+    assert config.data.features["tokens"].shape == [length]
+    for batch in iterate_batches(read(config, stream=stream), 10):
+        expected = keras.utils.pad_sequences(
+            [TOKENS[row] for row in batch.rows], length, "int64", "post", "post", -1
+        )
+        np.testing.assert_array_equal(batch.features["tokens"], expected)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_records_come_in_buckets(compose_records, tmp_path, stream):
+    write(tmp_path / "a.tfrecord", map(encode, range(ROWS)))
+    examples = read(compose_records("a.tfrecord", "data.buckets=[4]"), stream=stream)
+    rows = order_epoch(examples, 0, 1, buckets=[4], batch_size=5).rows
+    assert sorted(rows) == list(range(ROWS))
+    sides = [{len(TOKENS[row]) <= 4 for row in rows[start : start + 5]} for start in (0, 5, 10)]
+    assert [len(side) for side in sides] == [1, 1, 1]
+
+
+def test_labels_are_read_a_stretch_at_a_time(compose_records, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfrecords, "_STRETCH_RECORDS", 10)
+    write(tmp_path / "a.tfrecord", map(encode, range(ROWS)))
+    counts = []
+    parse = tf.io.parse_example
+
+    def count(serialized, spec):
+        counts.append(len(serialized))
+        return parse(serialized, spec)
+
+    monkeypatch.setattr(tf.io, "parse_example", count)
+    examples = read(compose_records("a.tfrecord"), stream=True)
+    np.testing.assert_array_equal(examples.labels["label"], LABELS)
+    assert counts == [10, 10, 3]
 
 
 def test_files_of_a_folder_follow_one_another(compose_records, tmp_path):
@@ -172,6 +215,10 @@ def test_what_is_wrong_is_said_before_anything_is_read(compose, compose_records,
         "data.features.numbers.dtype: expected float32, int64, string, which records hold; or set "
         "data.records.numbers.decode; received 'float16' (str).",
     ]
+    write(tmp_path / "odd.tfrecord", [tf.train.Example().SerializeToString()])
+    assert error_of(read, compose_records("odd.tfrecord"), corrupt="skip") == (
+        "data.file: expected examples; no record is as declared."
+    )
     write(tmp_path / "empty.tfrecord", [])
     assert error_of(read, compose_records("empty.tfrecord")) == (
         "data.file: expected examples; there is no record."
