@@ -20,6 +20,8 @@ from runner.config import (
     DataConfig,
     DescribedDataConfig,
     ExperimentConfig,
+    PadConfig,
+    RecordConfig,
     SyntheticDataConfig,
     TableDataConfig,
 )
@@ -49,6 +51,8 @@ _OPEN_MAPPINGS = (
 )
 # As these, of some kinds of a group.
 _OPEN_IN_SCHEMAS = ("columns", "records", "pad", "preprocess", "source")
+# What stands under each key of them. Hydra adds a key as a plain mapping, so they are typed later.
+_ENTRIES = {"pad": PadConfig, "records": RecordConfig}
 
 
 def register() -> None:
@@ -60,7 +64,7 @@ def register() -> None:
     for path in _OPEN_MAPPINGS:
         parent, _, key = path.rpartition(".")
         node = OmegaConf.select(schema, parent) if parent else schema
-        OmegaConf.set_struct(node._get_node(key), False)
+        _open_mapping(node, key)
     store = ConfigStore.instance()
     store.store(name="experiment_schema", node=schema)
     for group, schemas in SCHEMAS.items():
@@ -68,8 +72,15 @@ def register() -> None:
             schema = OmegaConf.structured(node)
             for key in _OPEN_IN_SCHEMAS:
                 if key in schema:
-                    OmegaConf.set_struct(schema._get_node(key), False)
+                    _open_mapping(schema, key)
             store.store(name=f"schema_{group}_{name}", node=schema)
+
+
+def _open_mapping(schema: Any, key: str) -> None:
+    node = schema._get_node(key)
+    OmegaConf.set_struct(node, False)
+    if key in _ENTRIES:
+        node._metadata.element_type = Any
 
 
 def to_config(cfg: DictConfig) -> ExperimentConfig:
@@ -81,6 +92,7 @@ def to_config(cfg: DictConfig) -> ExperimentConfig:
         omegaconf.errors.OmegaConfBaseException: If a value is missing, of the wrong type, or
             interpolates what is not there.
     """
+    _type_entries(cfg)
     describe_data(cfg)
     _describe_padding(cfg)
     config = cast(ExperimentConfig, OmegaConf.to_object(cfg))
@@ -117,6 +129,28 @@ def describe_data(cfg: DictConfig) -> None:
     if isinstance(data, TableDataConfig) and described.columns:
         cfg.data.columns = {**data.columns, **described.columns}
         cfg.data.undeclared = "ignore"
+
+
+def _type_entries(cfg: DictConfig) -> None:
+    """Makes what stands under the keys of open mappings of the data what it is declared to be.
+
+    Raises:
+        ConfigError: If it has a key that there is not.
+    """
+    problems = []
+    for key, kind in _ENTRIES.items():
+        known = [one.name for one in fields(kind)]
+        for name, entry in cfg.data[key].items() if key in cfg.data else ():
+            place = f"data.{key}.{name}"
+            unknown = [one for one in entry if one not in known]
+            problems += [
+                expected(f"{place}.{one}", f"a key of data.{key}", one, did_you_mean(one, known))
+                for one in unknown
+            ]
+            if not unknown:
+                cfg.data[key][name] = OmegaConf.merge(kind, entry)
+    if problems:
+        raise ConfigError(problems)
 
 
 def _describe_padding(cfg: DictConfig) -> None:

@@ -10,6 +10,7 @@ import pytest
 from models.problems import ConfigError
 from runner.composition import CONF, compose_config
 from runner.composition_errors import explain
+from runner.config import PadConfig, RecordConfig
 from runner.engine.graph import build_graph
 from runner.preprocessing import stand_in_statistics
 from runner.validation import validate
@@ -239,3 +240,20 @@ def test_a_wrong_file_of_the_users_own_is_explained(tmp_path, text, message):
 
 def test_an_error_of_ours_is_not_explained_away():
     assert explain(KeyError("conv1")) is None
+
+
+def test_how_a_feature_is_padded_or_stands_in_a_record_is_set_key_by_key(compose, tmp_path):
+    (tmp_path / "a.tfrecord").touch()
+    given = ["model=mlp", "data=tfrecord", f"data.file={tmp_path}/a.tfrecord", "data.classes=2"]
+    given += ["data.features={image:{shape:[null],dtype:int64}}"]
+    data = compose(*given, "data.pad.image.value=-1", "data.records.image.key=tokens").data
+    assert data.pad == {"image": PadConfig(None, -1)}
+    assert data.records == {"image": RecordConfig("tokens")}
+    with pytest.raises(ConfigError) as caught:
+        compose(*given, "data.pad.image.lenght=3", "data.records.image.dekode=raw")
+    assert str(caught.value).splitlines() == [
+        "data.pad.image.lenght: expected a key of data.pad; received 'lenght' (str). Did you mean "
+        "'length'?",
+        "data.records.image.dekode: expected a key of data.records; received 'dekode' (str). Did "
+        "you mean 'decode'?",
+    ]
