@@ -66,6 +66,9 @@ def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset
         if not len(rows[name]) and name not in examples.further and _is_needed(config, name):
             message = f"expected examples in each split; none of {len(examples)} is in {name}."
             raise ConfigError([Problem("data.split", message)])
+    if config.shards > len(rows["train"]):
+        what = f"up to {len(rows['train'])}, as many as there are examples to train on"
+        raise ConfigError([expected("data.shards", what, config.shards)])
     rows["train"] = rows["train"][config.shard :: config.shards]
     if any(column.reader.blocks is not None for column in examples.lazy.values()):
         # What is read in blocks is read in order; training draws an order of its own.

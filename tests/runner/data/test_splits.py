@@ -369,3 +369,19 @@ def test_validation_is_drawn_where_a_column_names_none(compose, tmp_path):
     assert [len(rows[name]) for name in ("train", "validation")] == [30, 10]
     rows = rows_of(compose(*table, "data.split.column=part", "data.split.validation=0"))
     assert [len(rows[name]) for name in ("train", "validation")] == [40, 0]
+
+
+def test_shards_share_the_training_examples(compose):
+    rows = [rows_of(compose(f"data.shard={shard}", "data.shards=3")) for shard in range(3)]
+    trained = np.concatenate([one["train"] for one in rows])
+    assert sorted(trained) == sorted(rows_of(compose())["train"])
+    assert all((one["test"] == rows[0]["test"]).all() for one in rows)
+
+
+def test_a_shard_without_examples_is_refused(compose):
+    with pytest.raises(ConfigError) as caught:
+        rows_of(compose("data.shards=2000", "data.shard=1999"))
+    assert str(caught.value) == (
+        "data.shards: expected up to 1258, as many as there are examples to train on; "
+        "received 2000 (int)."
+    )
