@@ -141,8 +141,7 @@ def _validate_data(data: DataConfig) -> Iterator[Problem]:
     yield from _at_least("data.shards", data.shards, 1)
     if not 0 <= data.shard < max(data.shards, 1):
         yield expected("data.shard", f"0 to {data.shards - 1}, as data.shards is", data.shard)
-    if list(data.buckets) != sorted(set(data.buckets)) or min(data.buckets, default=1) < 1:
-        yield expected("data.buckets", "lengths of 1 or more, ascending", list(data.buckets))
+    yield from _validate_lengths(data)
     if isinstance(data, RandomDataConfig):
         yield from _at_least("data.examples", data.examples, 1)
     if isinstance(data, KerasDataConfig):
@@ -152,6 +151,21 @@ def _validate_data(data: DataConfig) -> Iterator[Problem]:
         yield from _at_least("data.num_words", data.num_words, 1)
     if isinstance(data, TextDataConfig) and not data.delimiter:
         yield expected("data.delimiter", "what stands between label and text", data.delimiter)
+
+
+def _validate_lengths(data: DataConfig) -> Iterator[Problem]:
+    """Yields what is wrong with what is said of features whose lengths differ."""
+    features = list(data.features)
+    for name in data.pad:
+        if name not in features:
+            what = f"a feature of data {data.name!r}"
+            yield expected(f"data.pad.{name}", what, name, did_you_mean(name, features))
+    buckets = list(data.buckets)
+    if buckets != sorted(set(buckets)) or min(buckets, default=1) < 1:
+        yield expected("data.buckets", "lengths of 1 or more, ascending", buckets)
+    elif buckets and not any(tensor.shape[:1] == [None] for tensor in data.features.values()):
+        what = f"none, since no feature of data {data.name!r} has lengths that differ"
+        yield expected("data.buckets", what, buckets)
 
 
 def _validate_classes(data: DataConfig) -> Iterator[Problem]:

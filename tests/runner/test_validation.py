@@ -363,6 +363,24 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "pretrained.layers: expected patterns of the names of layers; received [] (list).",
         ),
         (["trace.top=0"], "trace.top: expected a number of 1 or more; received 0 (int)."),
+        (
+            ["data=imdb", "model=tokens", "data.buckets=[9,5]", "data.pad.tokens.length=null"],
+            "data.buckets: expected lengths of 1 or more, ascending; received [9, 5] (list).",
+        ),
+        (
+            ["data.pad.images.value=1"],
+            "data.pad.images: expected a feature of data 'digits'; received 'images' (str). Did "
+            "you mean 'image'?",
+        ),
+        (
+            ["data.buckets=[5,9]"],
+            "data.buckets: expected none, since no feature of data 'digits' has lengths that "
+            "differ; received [5, 9] (list).",
+        ),
+        (
+            ["data.shards=2", "data.shard=2"],
+            "data.shard: expected 0 to 1, as data.shards is; received 2 (int).",
+        ),
     ],
 )
 def test_validate_reports(compose, overrides, message):
