@@ -155,9 +155,18 @@ def _type_entries(cfg: DictConfig) -> None:
 
 def _describe_padding(cfg: DictConfig) -> None:
     """Writes the lengths that features are padded to where the models' YAML takes shapes from."""
+    problems = []
     for name, pad in cfg.data.pad.items():
-        if pad.length is not None and name in cfg.data.features:
-            cfg.data.features[name].shape[0] = pad.length
+        if pad.length is None or name not in cfg.data.features:
+            continue
+        shape = cfg.data.features[name].shape
+        if not shape or shape[0] not in (None, pad.length):
+            what = f"null, since the shape of {name} is {list(shape)} in every example"
+            problems.append(expected(f"data.pad.{name}.length", what, pad.length))
+        else:
+            shape[0] = pad.length
+    if problems:
+        raise ConfigError(problems)
 
 
 def _unknown_keys(path: str, config: Any) -> Iterator[Problem]:

@@ -233,10 +233,13 @@ class FileDataConfig(DescribedDataConfig):
         file: Where they are; relative to the folder that the command is given in.
         stream: Whether examples are read while steps are taken, rather than held in memory; null
             for where they would take more than 512 MiB.
+        full_digest: Whether the digest of what is so read is of all that is in the files, which
+            reads them once more, rather than of parts of them.
     """
 
     file: str = MISSING
     stream: bool | None = None
+    full_digest: bool = False
 
 
 @dataclass

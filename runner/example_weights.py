@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping
 
 from models.objectives import ExampleWeights, read_objectives
 from models.problems import Problem, did_you_mean, expected
-from runner.config import ColumnsDataConfig, DataConfig, ExperimentConfig
+from runner.config import (
+    ColumnsDataConfig,
+    DataConfig,
+    ExperimentConfig,
+    ForwardConfig,
+    TaskConfig,
+    TrainConfig,
+)
 
 BALANCED = "balanced"
 
@@ -17,6 +24,11 @@ def list_targets(data: DataConfig) -> list[str]:
 def list_labels(data: ColumnsDataConfig) -> list[str]:
     """Returns the columns or arrays that are labels, the main one first."""
     return list(dict.fromkeys(filter(None, [*data.targets, data.sample_weight])))
+
+
+def weighs_classes(task: TaskConfig) -> bool:
+    """Returns whether the weights of classes count in a task: where the loss is training's."""
+    return isinstance(task, TrainConfig) or (isinstance(task, ForwardConfig) and task.training)
 
 
 def read_weights(data: DataConfig) -> ExampleWeights:

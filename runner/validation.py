@@ -40,7 +40,7 @@ from runner.config import (
     TrackingConfig,
     TrainConfig,
 )
-from runner.example_weights import list_targets, validate_example_weights
+from runner.example_weights import list_targets, validate_example_weights, weighs_classes
 from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
 from runner.monitor import validate_monitors
@@ -65,7 +65,7 @@ def validate(config: ExperimentConfig) -> None:
         ConfigError: With every problem found, in the order of the composed file.
     """
     of_model = validate_model(config.model, trusted=config.trusted_modules)
-    trains = isinstance(config.task, TrainConfig) and not of_model
+    trains = weighs_classes(config.task) and not of_model
     problems = [
         *_at_least("seed", config.seed, 0),
         *of_model,

@@ -212,6 +212,13 @@ def read_columns(
     return read
 
 
+def decode_texts(values: np.ndarray) -> np.ndarray:
+    """Returns an array of bytes, as TensorFlow gives texts, as one of texts in objects."""
+    texts = np.empty(values.shape, object)
+    texts.reshape(-1)[:] = [value.decode() for value in values.reshape(-1)]
+    return texts
+
+
 def count_batches(examples: Examples, batch_size: int, *, drop_remainder: bool = False) -> int:
     """Returns how many batches there are, a smaller last one left out with `drop_remainder`."""
     return len(examples) // batch_size if drop_remainder else -(-len(examples) // batch_size)

@@ -51,9 +51,15 @@ def read_classes(name: str, examples: Examples, config: DataConfig) -> np.ndarra
         return labels
     is_first = name == next(iter(examples.labels))
     if is_first and config.label_format == "one_hot" and labels.ndim == _MATRIX_AXES:
-        classes: np.ndarray = labels.argmax(axis=1)
-        return classes
+        return decode_classes(labels)
     return None
+
+
+def decode_classes(labels: np.ndarray) -> np.ndarray:
+    """Returns (rows,) int64 classes of labels that are (rows,), (rows, 1) or one of many ones."""
+    if labels.ndim > 1:
+        labels = labels[:, 0] if labels.shape[-1] == 1 else labels.argmax(axis=-1)
+    return np.round(labels).astype(np.int64)
 
 
 def name_classes(config: DataConfig, label: str) -> Sequence[str]:

@@ -32,7 +32,7 @@ def sample_examples(
         ConfigError: If a row cannot be read.
     """
     blocks = _LAZY_BLOCKS if examples.lazy else _BLOCKS
-    indices = choose_rows(examples.rows, _count_rows(examples, show), blocks)
+    indices = spread_rows(examples.rows, _count_rows(examples, show), blocks)
     batch = examples.take(indices)
     shown = _spread(len(indices), show)
     columns = {**examples.features, **examples.labels}
@@ -54,7 +54,7 @@ def sample_examples(
     )
 
 
-def choose_rows(rows: np.ndarray, count: int, blocks: int) -> np.ndarray:
+def spread_rows(rows: np.ndarray, count: int, blocks: int) -> np.ndarray:
     """Returns the places of about `count` of `rows` in the order of the source, in a few blocks.
 
     Args:

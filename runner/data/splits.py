@@ -69,7 +69,9 @@ def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset
     if config.shards > len(rows["train"]):
         what = f"up to {len(rows['train'])}, as many as there are examples to train on"
         raise ConfigError([expected("data.shards", what, config.shards)])
-    rows["train"] = rows["train"][config.shard :: config.shards]
+    # As many to each worker, so that all take as many steps.
+    even = len(rows["train"]) // config.shards * config.shards
+    rows["train"] = rows["train"][config.shard : even : config.shards]
     if any(column.reader.blocks is not None for column in examples.lazy.values()):
         # What is read in blocks is read in order; training draws an order of its own.
         rows = {name: np.sort(places) for name, places in rows.items()}

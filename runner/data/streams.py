@@ -18,6 +18,7 @@ from runner.data.examples import (
     Examples,
     LazyColumn,
     count_batches,
+    decode_texts,
     read_columns,
 )
 from runner.data.memory import VARYING_LENGTH
@@ -257,7 +258,7 @@ def _join(taken: Batch, examples: Examples, read: Mapping[str, np.ndarray]) -> B
         values = read[name]
         if column.dtype.hasobject:
             # TensorFlow gives text as bytes.
-            values = np.char.decode(values.astype(bytes), "utf-8").astype(object)
+            values = decode_texts(values)
         arrays[name] = column.cast(values)
     return Batch(
         features={name: arrays[name] for name in examples.features},

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from models.problems import ConfigError, expected
-from runner.config import ExperimentConfig, TrainConfig
+from runner.config import ExperimentConfig
 from runner.data.examples import Examples
-from runner.example_weights import BALANCED, find_weighed_label
+from runner.data.labels import decode_classes
+from runner.example_weights import BALANCED, find_weighed_label, weighs_classes
 
 
 def resolve_class_weight(config: ExperimentConfig, train: Examples) -> ExperimentConfig:
@@ -19,22 +20,15 @@ def resolve_class_weight(config: ExperimentConfig, train: Examples) -> Experimen
 
     Source: scikit-learn, ``compute_class_weight``: rows / (classes * rows of the class).
     """
-    if not isinstance(config.task, TrainConfig):
+    if not weighs_classes(config.task):
         return replace(config, data=replace(config.data, class_weight=None))
     if config.data.class_weight != BALANCED:
         return config
-    labels = read_classes(train.labels[find_weighed_label(config)][:])
+    labels = decode_classes(train.labels[find_weighed_label(config)][:])
     classes, counts = np.unique(labels, return_counts=True)
     weights = len(labels) / (len(classes) * counts)
     by_class = dict(zip(classes.tolist(), weights.tolist(), strict=True))
     return replace(config, data=replace(config.data, class_weight=by_class))
-
-
-def read_classes(labels: np.ndarray) -> np.ndarray:
-    """Returns (rows,) int64 classes of labels that are (rows,), (rows, 1) or one of many ones."""
-    if labels.ndim > 1:
-        labels = labels[:, 0] if labels.shape[-1] == 1 else labels.argmax(axis=-1)
-    return np.round(labels).astype(np.int64)
 
 
 def check_sample_weight(examples: Examples, name: str) -> None:

@@ -263,8 +263,10 @@ class _Trainer:
     ) -> Generator[Result, None, dict[str, np.ndarray]]:
         """Takes the steps of a call, yields its trace if asked, and returns what was fetched."""
         if first in self._schedule.traced:
+            began = time.perf_counter()
             (arrays,) = self._feeder.iterate(rows, start, end, end - start)
             fetched, trace = self._train.trace(arrays, f"train_step_{first}", self._config.trace)
+            self._seconds += time.perf_counter() - began
             yield trace
             return {name: np.asarray([value]) for name, value in fetched.items()}
         began = time.perf_counter()

@@ -133,8 +133,7 @@ class _ArrayReader:
 
     def digest(self) -> str:
         """Returns text of the sizes of the files and what is in parts of them."""
-        path = Path(self._config.file)
-        return digest_files(sorted(path.glob("*.npy")), path)
+        return digest_files(sorted(Path(self._config.file).glob("*.npy")), self._config)
 
 
 def _open_arrays(config: ArraysDataConfig) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 # Of the pages of a Parquet file that are read in one go.
 _BUFFER_BYTES = 2**16
 # Row groups that are open at once: a window may end in one and begin in another.
-_MOST_CURSORS = 2
+_MOST_CURSORS = 3
 
 
 class Table(Protocol):

@@ -82,7 +82,7 @@ class Column:
         return len(self.categories) if self.is_one_hot else 1
 
 
-def read_columns(config: TableDataConfig, table: Table) -> dict[str, Column]:
+def choose_columns(config: TableDataConfig, table: Table) -> dict[str, Column]:
     """Returns the columns that are used, in the order of the features that they are part of."""
     names = table.names
     problems = [*_check_names(config, names), *_check_columns(config)]

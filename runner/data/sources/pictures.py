@@ -110,7 +110,7 @@ class PictureReader:
 
     def digest(self) -> str:
         """Returns text of the names and sizes of all files, and what is in some."""
-        return digest_files(self._files, Path(self._config.file))
+        return digest_files(self._files, self._config)
 
     def _decode(self, file: tf.Tensor) -> tf.Tensor:
         height, width, channels = self.item_shape

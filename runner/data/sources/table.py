@@ -18,6 +18,7 @@ from runner.data.sources.arrow import ParquetTable, Table, explain_arrow, forget
 from runner.data.sources.columns import (
     FIRST_ROW,
     Column,
+    choose_columns,
     convert,
     declare_columns,
     fill_missing,
@@ -26,7 +27,6 @@ from runner.data.sources.columns import (
     join,
     join_label,
     label_shape_of,
-    read_columns,
     shape_of,
 )
 from runner.example_weights import list_labels
@@ -46,7 +46,7 @@ def describe_table(config: TableDataConfig) -> Description:
     path = Path(config.file)
     table = open_table(path)
     with explain_arrow(path):
-        columns = read_columns(config, table)
+        columns = choose_columns(config, table)
         declared = declare_columns(config, table)
     features = {
         name: TensorConfig(shape_of(parts), parts[0].dtype)
@@ -71,7 +71,7 @@ def read_table(config: TableDataConfig) -> Examples:
     table = open_table(path)
     forget_tables()
     with explain_arrow(path):
-        columns = read_columns(config, table)
+        columns = choose_columns(config, table)
         features = group_columns(config, columns)
         size = 4 * table.num_rows * sum(part.width for parts in features.values() for part in parts)
         if not is_streamed(config, size):
@@ -195,7 +195,8 @@ class _TableReader:
     def digest(self) -> str:
         """Returns text of the sizes of the files and what is in some parts of them."""
         path = Path(self._config.file)
-        return digest_files(sorted(path.glob("*.parquet")) if path.is_dir() else [path], path)
+        files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        return digest_files(files, self._config)
 
     def _encode(
         self, table: pa.Table, rows: np.ndarray, names: Sequence[str]

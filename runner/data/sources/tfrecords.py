@@ -5,7 +5,6 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -125,8 +124,7 @@ class RecordReader:
 
     def digest(self) -> str:
         """Returns text of the names and sizes of all files, and what is in parts of them."""
-        path = Path(self._config.file)
-        return digest_files(self._files, path)
+        return digest_files(self._files, self._config)
 
     def _is_readable(self, row: int, names: Sequence[str]) -> bool:
         try:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.config import TensorConfig
+from models.problems import ConfigError
 from runner.config import PadConfig
 from runner.data.examples import Examples
 from runner.data.settling import settle
@@ -59,3 +60,12 @@ def test_the_digest_tells_where_a_row_ends():
 
     assert digest([1, 2], [3]) == digest([1, 2], [3])
     assert len({digest([1, 2], [3]), digest([1], [2, 3]), digest([1, 2], [4])}) == 3
+
+
+def test_a_feature_of_one_length_cannot_be_padded_to_another(compose):
+    with pytest.raises(ConfigError) as caught:
+        compose("data.pad={image: {length: 9}}")
+    assert str(caught.value) == (
+        "data.pad.image.length: expected null, since the shape of image is [8, 8, 1] in every "
+        "example; received 9 (int)."
+    )

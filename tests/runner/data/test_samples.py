@@ -5,7 +5,7 @@ import pytest
 
 from runner.data import samples
 from runner.data.examples import Examples, LazyColumn
-from runner.data.samples import choose_rows, sample_examples
+from runner.data.samples import sample_examples, spread_rows
 from runner.results import LabelBalance
 
 ROWS = np.random.default_rng(0).permutation(1000)
@@ -88,7 +88,7 @@ def test_a_length_that_varies_is_taken_to_be_long(monkeypatch, axis, rows):
 
 @pytest.mark.parametrize("count", [1, 7, 16, 100, 995, 999, 1000, 5000])
 def test_rows_are_chosen_once_and_in_the_order_of_the_source(count):
-    chosen = choose_rows(ROWS, count, 16)
+    chosen = spread_rows(ROWS, count, 16)
     assert 0 < len(chosen) <= min(count, 1000)
     assert (np.diff(ROWS[chosen]) > 0).all()
 

@@ -318,3 +318,33 @@ def test_blocks_of_a_run_are_in_order_within_an_epoch():
     first_blocks = [min(window // 10) for window in windows]
     of_run = [[block for block in first_blocks if block // 5 == run] for run in (0, 1)]
     assert all(blocks == sorted(blocks) for blocks in of_run)
+
+
+def test_a_full_digest_sees_what_a_sampled_one_does_not(compose, tmp_path):
+    values = np.zeros((2**16, 4))
+    np.save(tmp_path / "numbers.npy", values)
+    config = compose("model=tabular", "data=arrays", f"data.file={tmp_path}", "data.classes=2")
+
+    def digest(full):
+        data = replace(config.data, stream=True, full_digest=full)
+        return next(iter(read(replace(config, data=data)).lazy.values())).reader.digest()
+
+    before = [digest(full) for full in (False, True)]
+    values[2**14] = 1
+    np.save(tmp_path / "numbers.npy", values)
+    after = [digest(full) for full in (False, True)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
+
+
+def test_texts_of_a_stream_keep_what_is_at_their_ends(compose):
+    texts = np.array(["a\0", "\u00f6" * 3, "", "word " * 100], object)
+
+    class Reader:
+        blocks = lengths = by_tensors = None
+
+        def read(self, rows, names):
+            return {"text": texts[rows]}
+
+    column = LazyColumn(Reader(), "text", np.arange(4), (), np.dtype(object))
+    batches = list(iterate_batches(Examples({"text": column}, {}, np.arange(4)), 2))
+    assert [text for batch in batches for text in batch.features["text"]] == texts.tolist()

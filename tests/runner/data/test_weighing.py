@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from models.problems import ConfigError
+from runner.data.labels import decode_classes
 from runner.data.reading import read_examples
-from runner.data.weighing import check_sample_weight, read_classes
+from runner.data.weighing import check_sample_weight
 from runner.validation import validate
 from tests.datasets import load_dataset
 from tests.opening import open_experiment
@@ -148,7 +149,7 @@ def test_a_weight_below_zero_is_named_in_a_file_that_is_a_split(compose_table, t
 def test_classes_are_read_of_each_form_of_labels():
     classes = np.array([2, 0, 1])
     for labels in (classes, classes[:, np.newaxis], np.eye(3)[classes], classes.astype(float)):
-        np.testing.assert_array_equal(read_classes(labels), classes)
+        np.testing.assert_array_equal(decode_classes(labels), classes)
 
 
 def test_a_loss_of_many_values_an_example_is_multiplied_example_by_example(compose):
