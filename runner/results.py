@@ -123,7 +123,8 @@ class DataResult:
     Attributes:
         name: The data's name.
         source: Where they come from: a file, a package, a seed.
-        digest: Of the content of all, in the order of the source.
+        digest: Of the content of all, as they are read, in the order of the source.
+        source_digest: Of the source itself, however it is read; None where it is always the same.
         features: ``shape`` and ``dtype`` of each feature, without the batch axis.
         labels: Likewise of each label.
         splits: Those that are not empty.
@@ -134,6 +135,7 @@ class DataResult:
     name: str
     source: str
     digest: str
+    source_digest: str | None
     features: Mapping[str, Mapping[str, Any]]
     labels: Mapping[str, Mapping[str, Any]]
     splits: Mapping[str, SplitSummary]

@@ -17,6 +17,7 @@ from runner.config import (
     RandomDataConfig,
     SyntheticDataConfig,
 )
+from runner.data.digests import digest_content
 from runner.data.examples import Examples, LazyColumn
 from runner.data.labels import name_classes, read_classes
 from runner.example_weights import read_weights
@@ -42,6 +43,7 @@ def describe_data(
         name=config.name,
         source=_name_source(config, seed),
         digest=digest_examples(examples),
+        source_digest=digest_source(config, examples),
         features={name: asdict(tensor) for name, tensor in config.features.items()},
         labels={name: asdict(tensor) for name, tensor in config.labels.items()},
         splits={
@@ -80,16 +82,42 @@ def digest_examples(examples: Examples) -> str:
     return digest.hexdigest()
 
 
+def digest_source(config: DataConfig, examples: Examples) -> str | None:
+    """Returns 16 hexadecimal digits that are others where the source is, however it is read.
+
+    Args:
+        config: The data.
+        examples: All that the source gave.
+
+    Returns:
+        Of files, of their content; of a function of the user's own, of what it gave; None for a
+        source that is always the same.
+    """
+    match config:
+        case FileDataConfig():
+            content = " ".join(digest_content(Path(file)) for file in _list_files(config))
+            return hashlib.blake2b(content.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+        case OwnDataConfig():
+            return digest_examples(examples)
+        case _:
+            return None
+
+
+def _list_files(config: FileDataConfig) -> list[str]:
+    further = [getattr(config.split, key) for key in SPLIT_FILES]
+    return [config.file, *(file for file in further if file is not None)]
+
+
 def _name_source(config: DataConfig, seed: int) -> str:
     match config:
         case FileDataConfig():
-            further = [getattr(config.split, key) for key in SPLIT_FILES]
-            files = [config.file, *(file for file in further if file is not None)]
-            return ", ".join(str(Path(file).resolve()) for file in files)
+            return ", ".join(str(Path(file).resolve()) for file in _list_files(config))
         case KerasDataConfig():
             return f"keras.datasets.{config.dataset}"
         case OwnDataConfig():
-            return str(config.source["class"])
+            given = {"seed": seed, **config.source}
+            arguments = [f"{key}={value!r}" for key, value in given.items() if key != "class"]
+            return f"{config.source['class']}({', '.join(arguments)})"
         case RandomDataConfig() | SyntheticDataConfig():
             return f"drawn from seed {seed}"
         case _:

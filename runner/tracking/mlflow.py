@@ -250,28 +250,32 @@ class MlflowRun:
     def _log_data(self, result: DataResult) -> None:
         self._warn_of_other_data(result)
         self._log_tags({"data.source": result.source, "data.digest": result.digest})
+        if result.source_digest is not None:
+            self._log_tags({"data.source_digest": result.source_digest})
         if result.class_weight:
             weights = json.dumps(result.class_weight)
             self._log_tags({"data.class_weight": weights[:_MOST_TAG_CHARACTERS]})
         self._client.log_inputs(self.run_id, list(list_inputs(result)))
 
     def _warn_of_other_data(self, result: DataResult) -> None:
-        """Tells where an earlier run saw other content in the same source."""
+        """Tells where the same source was another when an earlier run read it."""
+        if result.source_digest is None:
+            return
         quote = '"' if "'" in result.source else "'"
         runs = self._client.search_runs(
             [self._client.get_run(self.run_id).info.experiment_id],
             f"tags.`data.source` = {quote}{result.source}{quote}",
             max_results=1,
         )
-        digests = [run.data.tags["data.digest"] for run in runs]
-        if digests and digests != [result.digest]:
+        digests = [run.data.tags["data.source_digest"] for run in runs]
+        if digests and digests != [result.source_digest]:
             self._log_tags({"data.changed_since": runs[0].info.run_id})
             log.warning(
                 "data: %s has changed since run %s: its digest was %s and is %s",
                 result.source,
                 runs[0].info.run_id,
                 digests[0],
-                result.digest,
+                result.source_digest,
             )
 
     def _log_plan(self, result: PlanResult) -> None:

@@ -34,7 +34,7 @@ LAYERS = (
     LayerSummary("steps", "LSTM", ((None, None, 3),), 1200),
 )
 RESULTS = (
-    DataResult("digits", "here", "ab", {}, {}, {}, class_weight={0: 0.75, 1: 1.5}),
+    DataResult("digits", "here", "ab", None, {}, {}, {}, class_weight={0: 0.75, 1: 1.5}),
     PlanResult("loop, 1 thread", {"step": 1204.2, "loop, 1 thread": 933.1}, {}, ()),
     Started(epochs=1, steps_per_epoch=10, examples={"train": 320, "validation": 0, "test": 8}),
     StepsResult(

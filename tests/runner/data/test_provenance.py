@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import csv, parquet
 
 from runner.data.examples import Examples
-from runner.data.provenance import describe_data, digest_examples
+from runner.data.provenance import describe_data, digest_examples, digest_source
 from runner.data.sources.digits import read_digits
 from tests.datasets import load_dataset
 
@@ -68,3 +70,46 @@ def test_a_file_is_named_from_the_root(compose, tmp_path, monkeypatch):
     result = describe_data(config.data, config.seed, dataset.train, vars(dataset))
     assert result.source == str(tmp_path / "data.npz")
     assert result.splits["train"].balance == {}
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_a_file_or_folder_has_one_digest_however_it_is_read(name, compose, tmp_path):
+    file = tmp_path / name
+    write_table(file, 9)
+    path = file if name == "x.csv" else tmp_path
+
+    def read_digest(*overrides):
+        config = compose("model=regression", "data=table", f"data.file={path}", *overrides)
+        return digest_source(config.data, EXAMPLES)
+
+    digest = read_digest("data.targets=[y]")
+    (file.parent / ".hidden").write_text("no data")
+    assert read_digest("data.targets=[x]", "data.columns.t.type=numeric") == digest
+    write_table(file, 8)
+    assert read_digest("data.targets=[y]") != digest
+
+
+def write_table(file, first):
+    table = pa.table({"x": [first, 1.5, 2.5], "y": [1.5, 2.5, 3.5], "t": [0, 1, 2]})
+    if file.suffix == ".csv":
+        csv.write_csv(table, file)
+    else:
+        parquet.write_table(table, file)
+
+
+def test_a_source_that_stays_the_same_has_no_digest_of_its_own(compose):
+    for overrides in (["data=digits"], ["data=random"], ["data=synthetic", "model=tabular"]):
+        assert digest_source(compose(*overrides).data, EXAMPLES) is None
+
+
+def test_an_own_source_is_named_with_what_it_is_given(compose):
+    config = compose(
+        "model=tabular",
+        "data=own",
+        "data.source.class=tests.samples.own.read_flowers",
+        "data.source.examples=40",
+        "trusted_modules=[tests.samples]",
+    )
+    result = describe_data(config.data, 3, EXAMPLES, {})
+    assert result.source == "tests.samples.own.read_flowers(seed=3, examples=40)"
+    assert result.source_digest == result.digest == digest_examples(EXAMPLES)

@@ -89,6 +89,7 @@ DATA = DataResult(
     name="digits",
     source="/data/digits.npz",
     digest="0123456789abcdef",
+    source_digest=None,
     features={"image": {"shape": [8, None, 1], "dtype": "float32"}},
     labels={"digit": {"shape": [], "dtype": "int64"}},
     splits={
@@ -126,12 +127,13 @@ def test_weights_of_classes_are_a_tag_and_learning_rates_a_metric(store, context
 
 
 def test_a_run_on_changed_data_says_so(store, context, caplog):
-    source = replace(DATA, source="/data/it's here.npz")
+    source = replace(DATA, source="/data/it's here.npz", source_digest="0123456789abcdef")
     run_with(store, context, source)
-    _, same = run_with(store, context, source)
+    # Read in another way, it is the same source.
+    _, same = run_with(store, context, replace(source, digest="1123456789abcdef"))
     assert "data.changed_since" not in same.data.tags
     assert not caplog.messages
-    _, other = run_with(store, context, replace(source, digest="fedcba9876543210"))
+    _, other = run_with(store, context, replace(source, source_digest="fedcba9876543210"))
     assert other.data.tags["data.changed_since"] == same.info.run_id
     assert caplog.messages == [
         f"data: /data/it's here.npz has changed since run {same.info.run_id}: "
