@@ -264,7 +264,8 @@ class MlflowRun:
         quote = '"' if "'" in result.source else "'"
         runs = self._client.search_runs(
             [self._client.get_run(self.run_id).info.experiment_id],
-            f"tags.`data.source` = {quote}{result.source}{quote}",
+            f"tags.`data.source` = {quote}{result.source}{quote}"
+            " AND tags.`data.source_digest` LIKE '%'",
             max_results=1,
         )
         digests = [run.data.tags["data.source_digest"] for run in runs]

@@ -129,6 +129,7 @@ def test_weights_of_classes_are_a_tag_and_learning_rates_a_metric(store, context
 def test_a_run_on_changed_data_says_so(store, context, caplog):
     source = replace(DATA, source="/data/it's here.npz", source_digest="0123456789abcdef")
     run_with(store, context, source)
+    run_with(store, context, replace(source, source_digest=None))
     # Read in another way, it is the same source.
     _, same = run_with(store, context, replace(source, digest="1123456789abcdef"))
     assert "data.changed_since" not in same.data.tags
