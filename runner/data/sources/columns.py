@@ -90,6 +90,7 @@ def choose_columns(config: TableDataConfig, table: Table) -> dict[str, Column]:
         raise ConfigError(problems)
     columns = _read_all(config, table)
     used = {column.name: column for column in columns if column.config.type != "ignore"}
+    problems += _check_targets(config, used, table)
     problems += _check_features(config, used)
     if problems:
         raise ConfigError(problems)
@@ -173,6 +174,19 @@ def _check_label(
     if declared.get("type") not in (None, "numeric"):
         what = "numeric for a target that stands in a label beside others"
         yield expected(f"{path}.type", what, declared["type"])
+
+
+def _check_targets(
+    config: TableDataConfig, columns: Mapping[str, Column], table: Table
+) -> Iterator[Problem]:
+    for index, target in enumerate(config.targets):
+        place = f"data.targets[{index}]"
+        if target in split_columns(config):
+            yield expected(place, "a column that neither data.split nor data.id names", target)
+        elif target not in columns:
+            what = f"a column of numbers or texts, not of {table.type_of(target)}"
+            hint = "Write it as a number, or declare its column categorical."
+            yield expected(place, what, target, hint)
 
 
 def _check_features(config: TableDataConfig, columns: Mapping[str, Column]) -> Iterator[Problem]:

@@ -80,7 +80,7 @@ def _read(config: TextDataConfig) -> Iterator[tuple[str, _Line]]:
         files = sorted(path.glob(f"*{_SUFFIX}"))
         if not files:
             what = f"a folder that holds a {_SUFFIX} file for each class"
-            raise ConfigError([expected("data.file", what, config.file)])
+            raise ConfigError([expected("data.file", what, config.file, _hint_at(path))])
         for file in files:
             yield from ((file.stem, line) for line in _read_lines(file))
     elif path.is_file() and path.suffix == _SUFFIX:
@@ -118,3 +118,10 @@ def _part(line: _Line, delimiter: str) -> tuple[str, _Line]:
 
 def _place(line: _Line) -> str:
     return f"{line.file.name}, line {line.number}"
+
+
+def _hint_at(path: Path) -> str:
+    """Returns what to do with a folder that holds a folder for each class."""
+    if not any(path.glob(f"*/*{_SUFFIX}")):
+        return ""
+    return f"Put the texts of each folder in it into one {_SUFFIX} file of its name, a line each."

@@ -252,6 +252,18 @@ def test_values_that_are_not_as_declared_are_named(compose_table, overrides, mes
     assert error_of(read_table, config.data) == message
 
 
+def test_a_target_that_is_no_label_is_refused(compose_table):
+    text = "when,kind,x\n2024-01-01,a,1\n2024-01-02,b,2\n"
+    assert error_of(compose_table, "data.targets=[when]", text=text) == (
+        "data.targets[0]: expected a column of numbers or texts, not of date32[day]; received "
+        "'when' (str). Write it as a number, or declare its column categorical."
+    )
+    assert error_of(compose_table, "data.targets=[kind]", "data.split.group=kind", text=text) == (
+        "data.targets[0]: expected a column that neither data.split nor data.id names; received "
+        "'kind' (str)."
+    )
+
+
 def test_targets_that_name_a_label_stand_in_it_in_their_order(compose_table):
     text = "a,b,c,d\n1,0,1,5\n2,1,0,6\n"
     labels = "data.columns={b:{label:both},c:{label:both}}"

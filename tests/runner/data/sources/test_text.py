@@ -88,6 +88,11 @@ def test_what_is_no_text_is_refused_by_file_and_line(compose_text, file, tmp_pat
         "data.file: expected a folder that holds a .txt file for each class; "
         f"received '{tmp_path / 'empty'}' (str)."
     )
+    (tmp_path / "empty" / "sad").mkdir()
+    (tmp_path / "empty" / "sad" / "1.txt").write_text("a text")
+    assert error_of(compose_text, tmp_path / "empty").endswith(
+        "Put the texts of each folder in it into one .txt file of its name, a line each."
+    )
     (tmp_path / "empty" / "a.txt").write_text("\n \n", encoding="utf-8")
     assert error_of(compose_text, tmp_path / "empty") == (
         "data.file: expected text; a.txt has none."
