@@ -1,5 +1,6 @@
 """What becomes of values that are not there: NaN, and the empty cells of a table."""
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from models.problems import ConfigError, Problem
 
 _SHOWN = 3
+
+log = logging.getLogger(__name__)
 
 
 def choose_rows(
@@ -28,6 +31,7 @@ def choose_rows(
     if policy == "keep" or not is_missing.any():
         return np.arange(len(is_missing))
     if policy == "drop":
+        warn_of_dropped(int(is_missing.sum()), len(is_missing), missing)
         return np.flatnonzero(~is_missing)
     problems = []
     for name, rows in missing.items():
@@ -39,3 +43,20 @@ def choose_rows(
         message = f"expected a value; {name} has none in row {shown}{more}. {hint}"
         problems.append(Problem("data.missing", message))
     raise ConfigError(problems)
+
+
+def warn_of_dropped(
+    dropped: int, rows: int, missing: Mapping[str, np.ndarray] | None = None
+) -> None:
+    """Tells how many rows are left out for a value that is missing.
+
+    Args:
+        dropped: How many; nothing is told of none.
+        rows: Of how many.
+        missing: As in `choose_rows`; None where the columns are not known.
+    """
+    if not dropped:
+        return
+    counts = [f"{name} {in_rows.sum()}" for name, in_rows in (missing or {}).items() if in_rows.any()]
+    where = f" ({', '.join(counts)})" if counts else ""
+    log.warning("data: %d of %d rows miss a value and are left out%s", dropped, rows, where)

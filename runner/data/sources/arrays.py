@@ -17,7 +17,7 @@ from runner.data.description import Description, check_columns, split_columns
 from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.memory import is_streamed
-from runner.data.missing import choose_rows
+from runner.data.missing import choose_rows, warn_of_dropped
 from runner.example_weights import list_labels
 
 Value = TypeVar("Value")
@@ -78,7 +78,9 @@ def _open_stream(config: ArraysDataConfig, arrays: Mapping[str, np.ndarray]) -> 
     rows = np.arange(len(next(iter(arrays.values()))))
     if config.missing == "drop" and config.fill is None:
         stretches = np.array_split(rows, -(-len(rows) // _STRETCH_ROWS))
+        every = len(rows)
         rows = np.concatenate([reader.find_complete(stretch) for stretch in stretches])
+        warn_of_dropped(every - len(rows), every)
     columns = {name: arrays[name][rows] for name in split_columns(config)}
     return Examples(
         {

@@ -13,7 +13,7 @@ from runner.data.description import Description, split_columns
 from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.memory import is_streamed
-from runner.data.missing import choose_rows
+from runner.data.missing import choose_rows, warn_of_dropped
 from runner.data.sources.arrow import ParquetTable, Table, explain_arrow, forget_tables, open_table
 from runner.data.sources.columns import (
     FIRST_ROW,
@@ -119,6 +119,7 @@ def _open_stream(
     if config.missing == "drop":
         used = [*columns, *guides]
         rows = np.concatenate(list(_find_complete(config, columns, table, used)))
+        warn_of_dropped(table.num_rows - len(rows), table.num_rows)
     reader = _TableReader(config, columns, table)
     labels: dict[str, list[np.ndarray]] = {name: [] for name in group_labels(config, targets)}
     named: dict[str, list[np.ndarray]] = {name: [] for name in guides}

@@ -178,13 +178,15 @@ def test_the_last_row_that_its_type_has_room_for_is_named(compose_frame):
         list(iterate_batches(examples, 50))
 
 
-def test_rows_without_a_value_are_dropped_from_a_stream(compose_frame):
+def test_rows_without_a_value_are_dropped_from_a_stream(compose_frame, caplog):
     frame = frame_of(350)
     frame.loc[[3, 120, 349], ["a", "kind", "target"]] = None
     config = compose_frame(frame, "data.missing=drop", "data.columns.note.type=ignore")
     held = read(config)
     assert len(held) == 347
+    caplog.clear()
     assert_same(list(iterate_batches(read(streamed(config)), 32)), held)
+    assert caplog.messages == ["data: 3 of 350 rows miss a value and are left out"]
 
 
 def test_a_text_file_cannot_be_streamed(compose, tmp_path):

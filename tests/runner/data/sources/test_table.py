@@ -132,9 +132,12 @@ def test_missing_values_are_refused_with_their_rows(compose_table):
     )
 
 
-def test_missing_values_are_dropped(compose_table):
+def test_missing_values_are_dropped_and_counted(compose_table, caplog):
     config = compose_table("data.targets=[z]", "data.missing=drop", text=MISSING)
     examples = read_table(config.data)
+    assert caplog.messages == [
+        "data: 2 of 6 rows miss a value and are left out (column 'x' 1, column 'y' 1)"
+    ]
     assert examples.rows.tolist() == [0, 3, 4, 5]
     assert examples.features["numbers"].tolist() == [
         [1, 1, 0],
