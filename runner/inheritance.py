@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from models.problems import ConfigError, expected
 from runner.composition import compose_open, open_hydra
-from runner.config import ImagesDataConfig, TrackingConfig
+from runner.config import SPLIT_COLUMNS, ImagesDataConfig, TrackingConfig
 from runner.resolved import format_group
 from runner.tracking.runs import read_run
 
@@ -53,11 +53,15 @@ class Inherited:
     def settle(self, cfg: DictConfig) -> None:
         """Takes back what the run found of labels that the command, in `cfg`, does without.
 
-        New data need not have them; where they are there, they are no features.
+        New data need not have them; where they are there, they are no features. Nor need they have
+        weights, or what splits are made by, where all rows are predicted.
         """
         if "data=" + OPTION not in self.added:
             return
         with open_dict(cfg):
+            if cfg.task.name == "predict" and cfg.task.split == "all" and "targets" in cfg.data:
+                cfg.data.sample_weight = cfg.data.class_weight = None
+                cfg.data.split.update(dict.fromkeys(SPLIT_COLUMNS))
             for name in self._left_out(cfg):
                 cfg.data.labels.pop(name, None)
                 if "columns" in self.data:
@@ -68,7 +72,9 @@ class Inherited:
         if kind is not None and issubclass(kind, ImagesDataConfig):
             is_sorted = any(path.is_dir() for path in Path(cfg.data.file).glob("*"))
             return [] if is_sorted else list(self.data["labels"])
-        return [name for name in self.data.get("targets", ()) if name not in cfg.data.targets]
+        labels = [*self.data.get("targets", ()), self.data.get("sample_weight")]
+        kept = [*cfg.data.get("targets", ()), cfg.data.get("sample_weight")]
+        return [name for name in labels if name not in kept]
 
 
 def inherit(overrides: Sequence[str], folder: Path) -> Inherited | None:

@@ -85,6 +85,28 @@ def test_a_target_that_is_there_still_is_no_feature(tmp_path, table):
     assert config.data.labels == {}
 
 
+def test_predictions_need_neither_weights_nor_what_splits_are_made_by(tmp_path, table):
+    text = "kind,color,weight,day,cultivar\n"
+    text += "".join(f"{'rw'[i % 2]},{i},1.5,{i},{'abc'[i % 3]}\n" for i in range(30))
+    table.write_text(text, encoding="utf-8")
+    weighted = ["data.sample_weight=weight", "data.class_weight=balanced", "data.split.time=day"]
+    run = keep_run(tmp_path / "run", *WINE, f"data.file={table}", *weighted, "data.columns={}")
+    plain = table.with_name("plain.csv")
+    plain.write_text("kind,color\nr,3\n", encoding="utf-8")
+    new = [f"data.file={plain}", "data.targets=[]"]
+    config = compose_on(tmp_path, run, *new, "task=predict")
+    assert config.data.labels == {}
+    assert read_table(config.data).features["numbers"].tolist() == [[1, 0, 3]]
+    # To evaluate they are needed, but for the weights, if the command does without.
+    with pytest.raises(ConfigError, match=r"data\.sample_weight: expected a column of the table"):
+        compose_on(tmp_path, run, *new, "task=evaluate")
+    config = compose_on(
+        tmp_path, run, "data.sample_weight=null", "data.class_weight=null", "task=evaluate"
+    )
+    assert list(config.data.labels) == ["cultivar"]
+    assert config.data.features["numbers"].shape == [3]
+
+
 def test_a_category_that_the_run_did_not_see_is_refused(tmp_path, table):
     run = keep_run(tmp_path / "run", *WINE, f"data.file={table}")
     table.write_text(HEADER + "1,1,orange,a\n", encoding="utf-8")

@@ -123,6 +123,8 @@ def _check_names(config: TableDataConfig, names: Sequence[str]) -> Iterator[Prob
     for index, target in enumerate(config.targets):
         if target not in names:
             hint = did_you_mean(target, names)
+            if config.undeclared == "ignore":
+                hint = f"{hint} Where nothing is to be compared with, set data.targets=[]."
             yield expected(f"data.targets[{index}]", "a column of the table", target, hint)
     yield from check_columns(config, names, "a column of the table")
     for name, declared in config.columns.items():

@@ -256,6 +256,11 @@ def test_values_that_are_not_as_declared_are_named(compose_table, overrides, mes
 
 
 def test_a_target_that_is_no_label_is_refused(compose_table):
+    declared_alone = ["data.targets=[y]", "data.undeclared=ignore", "data.columns.x.type=numeric"]
+    assert error_of(compose_table, *declared_alone, text="x\n1\n") == (
+        "data.targets[0]: expected a column of the table; received 'y' (str). Choose from x. "
+        "Where nothing is to be compared with, set data.targets=[]."
+    )
     text = "when,kind,x\n2024-01-01,a,1\n2024-01-02,b,2\n"
     assert error_of(compose_table, "data.targets=[when]", text=text) == (
         "data.targets[0]: expected a column of numbers or texts, not of date32[day]; received "
