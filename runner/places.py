@@ -15,11 +15,15 @@ from hydra.types import RunMode
 from models.problems import Problem
 from runner.paths import show_path
 
+# The files of conf/ that a command on top of a run is composed with.
+_INHERITED = "from_run"
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
 def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> list[list[str]]:
     """Returns for each problem where it was written, such as ``conf/model/cnn.yaml:9``.
+
+    Of a value that refers to another it shows that too: ``conf/model/cnn.yaml:18 (${data.classes})``.
 
     Call it where Hydra is initialized. A problem has several places where overrides change part of
     what a file declares, and none where no place can be found.
@@ -110,17 +114,23 @@ def _find_file(folders: Sequence[Path], name: str) -> Path | None:
 def _read_file(file: Path, package: str) -> Iterator[tuple[str, str]]:
     with file.open(encoding="utf-8") as text:
         root = yaml.compose(text)
-    for path, line in _walk(root, package):
-        yield path, f"{show_path(file)}:{line}"
+    for path, line, value in _walk(root, package):
+        if file.stem == _INHERITED:
+            # A copy that is gone when the command has ended.
+            yield path, "as in the run that from_run names"
+        else:
+            refers = isinstance(value, yaml.ScalarNode) and "${" in value.value
+            yield path, f"{show_path(file)}:{line}{f' ({value.value})' if refers else ''}"
 
 
-def _walk(node: yaml.Node | None, path: str) -> Iterator[tuple[str, int]]:
+def _walk(node: yaml.Node | None, path: str) -> Iterator[tuple[str, int, yaml.Node]]:
+    """Yields the place, the line and the value of all that is declared."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             place = f"{path}.{key.value}" if path else str(key.value)
-            yield place, key.start_mark.line + 1
+            yield place, key.start_mark.line + 1, value
             yield from _walk(value, place)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield f"{path}.{index}", item.start_mark.line + 1
+            yield f"{path}.{index}", item.start_mark.line + 1, item
             yield from _walk(item, f"{path}.{index}")

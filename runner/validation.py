@@ -188,7 +188,9 @@ def _validate_split(data: DataConfig) -> Iterator[Problem]:
     yield from _share("data.split.test", split.test)
     held_out = split.validation + (split.test if data.fold is None else 1 / max(data.folds, 1))
     if held_out >= 1:
-        yield expected("data.split", "shares that leave some examples to train on", held_out)
+        test = f"test {split.test:g}" if data.fold is None else f"a fold of {data.folds}"
+        received = f"validation {split.validation:g} and {test}"
+        yield expected("data.split", "shares that leave some examples to train on", received)
     yield from _at_least("data.folds", data.folds, 2)
     if data.fold is not None and not 0 <= data.fold < data.folds:
         yield expected("data.fold", f"0 to {data.folds - 1}, as data.folds is", data.fold)

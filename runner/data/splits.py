@@ -147,7 +147,7 @@ def _draw(
             if name == "test" and config.fold is not None:
                 is_taken = _deal(strata, rest, groups, config.folds) == config.fold
             elif groups is None:
-                is_taken = _choose(strata[rest], count)
+                is_taken = _choose(strata[rest], count, names=config.class_names)
             else:
                 is_taken = _choose_groups(groups[rest], count)
         except ValueError as error:
@@ -207,12 +207,13 @@ def _choose_groups(groups: np.ndarray, count: int) -> np.ndarray:
     return is_chosen[group]
 
 
-def _choose(strata: np.ndarray, count: int) -> np.ndarray:
+def _choose(strata: np.ndarray, count: int, *, names: Sequence[str] = ()) -> np.ndarray:
     """Chooses the first rows of each stratum, as many as are its share.
 
     Args:
         strata: (rows,) what each row is a case of, in random order.
         count: How many to choose.
+        names: What the strata are called, by their number; none for the numbers themselves.
 
     Returns:
         (rows,) whether each is chosen.
@@ -225,13 +226,15 @@ def _choose(strata: np.ndarray, count: int) -> np.ndarray:
         return np.zeros(rows, bool)
     if count >= rows:
         raise ValueError(f"It asks for {count} of {rows} examples, and leaves none to train on.")
-    _, stratum, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    classes, stratum, sizes = np.unique(strata, return_inverse=True, return_counts=True)
     if min(count, rows - count) < len(sizes):
         raise ValueError(
             f"There are {len(sizes)} classes, and {count} of {rows} examples to hold out."
         )
     if sizes.min() < 2:
-        raise ValueError("A class has a single example, which cannot be on both sides.")
+        single = int(classes[sizes.argmin()])
+        name = names[single] if names else single
+        raise ValueError(f"Class {name!r} has a single example, which cannot be on both sides.")
     exact = count * sizes / rows
     quota = np.floor(exact).astype(int)
     # What rounding down left over goes to those that lost most.

@@ -37,6 +37,22 @@ def test_a_value_is_in_the_file_that_set_it_last(line_of, path, file, text):
         assert locate_problems([Problem(path, "")], []) == [[line_of(file, text)]]
 
 
+def test_a_value_that_refers_to_another_is_shown(line_of):
+    path = "model.layers.logits.units"
+    with open_hydra():
+        ((place,),) = locate_problems([Problem(path, "")], ["model=tabular"])
+    assert place == line_of("model/tabular.yaml", "  logits:") + " (${data.classes})"
+
+
+def test_what_was_taken_from_a_run_is_not_found_in_its_copy(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "from_run.yaml").write_text("batch_size: 0\n", encoding="utf-8")
+    overrides = [f"hydra.searchpath=[file://{tmp_path}]", "data=from_run"]
+    with open_hydra():
+        places = locate_problems([Problem("data.batch_size", "")], overrides)
+    assert places == [["as in the run that from_run names"]]
+
+
 def test_a_file_that_overrides_another_goes_before_it(line_of):
     with open_hydra():
         ((place,),) = locate_problems([Problem("session.device", "")], ["session=cpu"])

@@ -160,8 +160,8 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
         ),
         (
             ["data.split.test=0.9"],
-            "data.split: expected shares that leave some examples to train on; received 1.0 "
-            "(float).",
+            "data.split: expected shares that leave some examples to train on; received "
+            "'validation 0.1 and test 0.9' (str).",
         ),
         (
             ["data.split.test=0"],

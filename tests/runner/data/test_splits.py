@@ -131,6 +131,14 @@ def test_a_fold_validates_on_a_share_of_the_rest(compose):
     assert [len(split) for split in rows.values()] == [1797 - 360 - 180, 180, 360]
 
 
+def test_a_class_of_one_example_is_named(compose, tmp_path):
+    file = tmp_path / "wines.csv"
+    file.write_text("x,kind\n" + "1,red\n2,white\n" * 9 + "3,rose\n", encoding="utf-8")
+    config = compose("model=tabular", "data=table", f"data.file={file}", "data.targets=[kind]")
+    with pytest.raises(ConfigError, match="Class 'rose' has a single example"):
+        load_dataset(config.data, config.model.inputs, config.seed)
+
+
 def test_splits_are_the_same_on_every_machine(compose):
     """NumPy keeps the streams of its generators; these rows were drawn once and written down."""
     assert rows_of(compose("seed=3"))["test"][:5].tolist() == [1142, 508, 379, 836, 1145]
