@@ -23,7 +23,7 @@ _INDEX = re.compile(r"\[(\d+)\]")
 def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> list[list[str]]:
     """Returns for each problem where it was written, such as ``conf/model/cnn.yaml:9``.
 
-    Of a value that refers to another it shows that too: ``conf/model/cnn.yaml:18 (${data.classes})``.
+    Of a value that refers to another it shows that too: ``... cnn.yaml:18 (${data.classes})``.
 
     Call it where Hydra is initialized. A problem has several places where overrides change part of
     what a file declares, and none where no place can be found.

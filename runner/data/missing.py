@@ -57,6 +57,8 @@ def warn_of_dropped(
     """
     if not dropped:
         return
-    counts = [f"{name} {in_rows.sum()}" for name, in_rows in (missing or {}).items() if in_rows.any()]
+    counts = [
+        f"{name} {in_rows.sum()}" for name, in_rows in (missing or {}).items() if in_rows.any()
+    ]
     where = f" ({', '.join(counts)})" if counts else ""
     log.warning("data: %d of %d rows miss a value and are left out%s", dropped, rows, where)
