@@ -210,7 +210,7 @@ class ExamplesResult:
         total: How many there are.
         rows: (shown,) integers, the row in its source of each example shown.
         features: The features of those examples, (shown, ...) each.
-        labels: Their labels likewise.
+        labels: Their labels likewise; the names of classes where they have names.
     """
 
     tensors: tuple[TensorSummary, ...]

@@ -1,7 +1,7 @@
 """Looks at some examples of a split, and at their values in short."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,11 @@ _LAZY_BLOCKS = 4
 
 
 def sample_examples(
-    examples: Examples, balances: tuple[LabelBalance, ...], show: int
+    examples: Examples,
+    balances: tuple[LabelBalance, ...],
+    show: int,
+    *,
+    names: Mapping[str, Sequence[str]] | None = None,
 ) -> ExamplesResult:
     """Returns a few examples and the values of more in short; of a small split, of all.
 
@@ -27,6 +31,7 @@ def sample_examples(
         examples: A split; columns are only read in the rows that are looked at.
         balances: The labels that are counted.
         show: How many examples to return.
+        names: By label, what its classes are called in those; none for the numbers themselves.
 
     Raises:
         ConfigError: If a row cannot be read.
@@ -50,8 +55,19 @@ def sample_examples(
         total=len(examples),
         rows=batch.rows[shown],
         features={name: array[shown] for name, array in batch.features.items()},
-        labels={name: array[shown] for name, array in batch.labels.items()},
+        labels={
+            name: _name_classes(array[shown], (names or {}).get(name, ()))
+            for name, array in batch.labels.items()
+        },
     )
+
+
+def _name_classes(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Returns (shown,) the names of classes, or `values` where they are no classes with names."""
+    if not names or values.ndim > 1 or values.dtype.kind not in "iu":
+        return values
+    named: np.ndarray = np.array(names)[values]
+    return named
 
 
 def spread_rows(rows: np.ndarray, count: int, blocks: int) -> np.ndarray:

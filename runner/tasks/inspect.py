@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from runner.config import ExperimentConfig, InspectConfig
 from runner.data.balance import measure_balance
 from runner.data.examples import Dataset
+from runner.data.labels import name_classes
 from runner.data.samples import sample_examples
 from runner.drawing import draw_graph
 from runner.engine.inspection import inspect_model
@@ -27,7 +28,8 @@ def inspect(
     """
     yield described
     balance = measure_balance(described, dataset)
-    yield sample_examples(dataset.train, balance.labels, task.show)
+    names = {label: name_classes(config.data, label) for label in dataset.train.labels}
+    yield sample_examples(dataset.train, balance.labels, task.show, names=names)
     yield balance
     inspected = inspect_model(config, task.examples)
     yield inspected

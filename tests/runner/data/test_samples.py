@@ -42,6 +42,15 @@ def test_of_a_small_split_all_values_count():
     assert (result.sampled, result.total) == (1000, 1000)
 
 
+def test_classes_are_shown_by_their_names():
+    labels = {"y": ROWS % 2, "odd": ROWS % 2, "share": VALUES}
+    names = {"y": ["ant", "bee"], "odd": [], "share": ["ant", "bee"]}
+    result = sample_examples(Examples({"x": VALUES}, labels, ROWS), (BALANCE,), 5, names=names)
+    assert result.labels["y"].tolist() == [["ant", "bee"][row % 2] for row in result.rows]
+    assert result.labels["odd"].tolist() == (result.rows % 2).tolist()
+    assert result.labels["share"].shape == (5, 3)
+
+
 def test_the_examples_shown_are_spread_over_the_source():
     result = sample_examples(Examples({"x": VALUES}, {"y": ROWS % 2}, ROWS), (), 5)
     assert result.rows.tolist() == [0, 249, 499, 749, 999]

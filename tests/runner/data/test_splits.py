@@ -135,7 +135,7 @@ def test_a_class_of_one_example_is_named(compose, tmp_path):
     file = tmp_path / "wines.csv"
     file.write_text("x,kind\n" + "1,red\n2,white\n" * 9 + "3,rose\n", encoding="utf-8")
     config = compose("model=tabular", "data=table", f"data.file={file}", "data.targets=[kind]")
-    with pytest.raises(ConfigError, match="Class .rose. has a single example"):
+    with pytest.raises(ConfigError, match="Class 'rose' has a single example"):
         load_dataset(config.data, config.model.inputs, config.seed)
 
 
