@@ -11,6 +11,7 @@ from runner.config import (
     ExperimentConfig,
     PredictConfig,
     SplitConfig,
+    TrainConfig,
 )
 from runner.data.examples import Dataset, Examples
 from runner.data.labels import read_classes
@@ -35,7 +36,10 @@ def choose_splits(config: ExperimentConfig, examples: Examples) -> dict[str, Exa
         case PredictConfig(split=name):
             names, path = [name], "task.split"
         case _:
-            return dict(vars(split_examples(examples, config.data, config.seed)))
+            dataset = split_examples(examples, config.data, config.seed)
+            if isinstance(config.task, TrainConfig):
+                _check_batches(config.data, len(dataset.train))
+            return dict(vars(dataset))
     splits = {ALL: examples}
     if set(names) != {ALL}:
         splits |= vars(split_examples(examples, config.data, config.seed))
@@ -43,6 +47,14 @@ def choose_splits(config: ExperimentConfig, examples: Examples) -> dict[str, Exa
         if not len(splits[name]):
             raise ConfigError([expected(path, "splits with examples in them", name)])
     return {name: splits[name] for name in names}
+
+
+def _check_batches(config: DataConfig, trained: int) -> None:
+    if config.drop_remainder and trained < config.batch_size:
+        what = (
+            f"{trained} or fewer, as there are examples to train on and data.drop_remainder is set"
+        )
+        raise ConfigError([expected("data.batch_size", what, config.batch_size)])
 
 
 def split_examples(examples: Examples, config: DataConfig, seed: int) -> Dataset:

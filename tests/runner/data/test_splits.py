@@ -10,7 +10,7 @@ from models.problems import ConfigError
 from runner.data.provenance import describe_data
 from runner.data.reading import read_examples
 from runner.data.sources.digits import read_digits
-from runner.data.splits import split_examples
+from runner.data.splits import choose_splits, split_examples
 from runner.validation import validate
 from tests.datasets import load_dataset
 
@@ -129,6 +129,17 @@ def test_folds_keep_the_shares_of_the_classes(compose):
 def test_a_fold_validates_on_a_share_of_the_rest(compose):
     rows = rows_of(compose("data.fold=0"))
     assert [len(split) for split in rows.values()] == [1797 - 360 - 180, 180, 360]
+
+
+def test_a_batch_larger_than_the_training_split_is_not_dropped(compose):
+    overrides = ["data.batch_size=2000", "data.drop_remainder=true"]
+    with pytest.raises(ConfigError) as caught:
+        choose_splits(compose(*overrides), read_digits())
+    assert str(caught.value) == (
+        "data.batch_size: expected 1258 or fewer, as there are examples to train on and "
+        "data.drop_remainder is set; received 2000 (int)."
+    )
+    assert len(choose_splits(compose(*overrides, "task=forward"), read_digits())["train"]) == 1258
 
 
 def test_a_class_of_one_example_is_named(compose, tmp_path):
