@@ -1,6 +1,6 @@
 """What each example counts in the loss, as the configuration declares it. No TensorFlow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from models.objectives import ExampleWeights, read_objectives
 from models.problems import Problem, did_you_mean, expected
@@ -55,7 +55,7 @@ def validate_example_weights(config: ExperimentConfig, *, trains: bool) -> Itera
     declared = config.data.class_weight
     if declared is None:
         return
-    problems = list(_validate_weights_of_classes(declared))
+    problems = list(_validate_weights_of_classes(declared, config.data.class_names))
     yield from problems
     if trains and not problems:
         yield from _validate_weighed_label(config)
@@ -75,7 +75,7 @@ def _validate_sample_weight(data: DataConfig) -> Iterator[Problem]:
         yield expected("data.sample_weight", what, name)
 
 
-def _validate_weights_of_classes(declared: object) -> Iterator[Problem]:
+def _validate_weights_of_classes(declared: object, names: Sequence[str]) -> Iterator[Problem]:
     path = "data.class_weight"
     if declared == BALANCED:
         return
@@ -84,7 +84,9 @@ def _validate_weights_of_classes(declared: object) -> Iterator[Problem]:
         return
     for index, weight in declared.items():
         if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-            yield expected(path, "classes counted from 0 as keys", index)
+            counted = ", ".join(f"{number} is {name}" for number, name in enumerate(names))
+            hint = f"Of the names, {counted}." if counted else ""
+            yield expected(path, "classes counted from 0 as keys", index, hint)
         elif isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
             yield expected(f"{path}.{index}", "a number of 0 or more", weight)
 

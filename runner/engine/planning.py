@@ -123,7 +123,12 @@ class _Planner:
 
     def result(self, choice: PlanChoice) -> PlanResult:
         """Returns what was chosen, and from what."""
-        measured = {str(known): cost.step_seconds * 1e6 for known, cost in self._costs.items()}
+        # A run of a step or two measures nothing.
+        measured = {
+            str(known): cost.step_seconds * 1e6
+            for known, cost in self._costs.items()
+            if cost.step_seconds
+        }
         return PlanResult(str(choice), measured, {**self._skipped}, ())
 
     def _candidates(self) -> Iterator[tuple[PlanChoice, float]]:

@@ -96,6 +96,11 @@ def test_a_column_that_cannot_be_weights_is_refused(compose_table, overrides, me
             "data.class_weight: expected classes counted from 0 as keys; received 'one' (str).",
         ),
         (
+            ["data.class_weight={ant: 1.0}", "data.class_names=[ant,bee]", "data.classes=2"],
+            "data.class_weight: expected classes counted from 0 as keys; received 'ant' (str). "
+            "Of the names, 0 is ant, 1 is bee.",
+        ),
+        (
             ["data.class_weight={1: -1.0}"],
             "data.class_weight.1: expected a number of 0 or more; received -1.0 (float).",
         ),
