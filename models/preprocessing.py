@@ -53,6 +53,9 @@ def validate_preprocess(wiring: Wiring) -> Iterator[Problem]:
         if kind in _MIXERS:
             message = f"{kind} mixes labels too, which no layer behind an input sees. Remove it."
             yield Problem(call.path, message)
+        elif kind == "RandomCrop":
+            message = "RandomCrop crops in training alone; use CenterCrop, or RandomTranslation."
+            yield Problem(call.path, message)
         elif is_unadapted(call.spec) and layers.setdefault(call.path, call.layer) != call.layer:
             message = f"{kind} adapts to what one layer is given; write the block out."
             yield Problem(call.path, message)

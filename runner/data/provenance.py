@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from runner.config import (
     RandomDataConfig,
     SyntheticDataConfig,
 )
-from runner.data.digests import digest_content
+from runner.data.digests import digest_source_files
 from runner.data.examples import Examples, LazyColumn
 from runner.data.labels import name_classes, read_classes
 from runner.example_weights import read_weights
@@ -95,7 +95,8 @@ def digest_source(config: DataConfig, examples: Examples) -> str | None:
     """
     match config:
         case FileDataConfig():
-            content = " ".join(digest_content(Path(file)) for file in _list_files(config))
+            files = [replace(config, file=file) for file in _list_files(config)]
+            content = " ".join(map(digest_source_files, files))
             return hashlib.blake2b(content.encode(), digest_size=_DIGEST_BYTES).hexdigest()
         case OwnDataConfig():
             return digest_examples(examples)

@@ -1,5 +1,6 @@
 """Tables: CSV and Parquet, read by Arrow; Parquet also while steps are taken."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -31,7 +32,11 @@ from runner.data.sources.columns import (
 )
 from runner.example_weights import list_labels
 
+log = logging.getLogger(__name__)
+
 _HINT = "Set data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out."
+# The share of texts that are no numbers, up to which those are taken for slips.
+_FEW_OTHERS = 0.1
 # Of what is read of a streamed table in one go, and of what is shuffled at once.
 _CHUNK_BYTES = 2**22
 _WINDOW_BYTES = 2**25
@@ -72,6 +77,8 @@ def read_table(config: TableDataConfig) -> Examples:
     forget_tables()
     with explain_arrow(path):
         columns = choose_columns(config, table)
+        for name in (name for name in columns if name not in config.targets):
+            _warn_of_numbers(name, table)
         features = group_columns(config, columns)
         size = 4 * table.num_rows * sum(part.width for parts in features.values() for part in parts)
         if not is_streamed(config, size):
@@ -80,6 +87,31 @@ def read_table(config: TableDataConfig) -> Examples:
             hint = "Write the table as Parquet, or set data.stream=false."
             raise ConfigError([expected("data.file", "Parquet to stream", config.file, hint)])
         return _open_stream(config, columns, table)
+
+
+def _warn_of_numbers(name: str, table: Table) -> None:
+    """Warns of a column of texts most of which are numbers: a slip in one cell makes it such."""
+    kind = table.type_of(name)
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return
+    texts = table.find_unique(name).to_pylist()
+    others = [text for text in texts if not _is_number(text)]
+    if others and len(others) <= _FEW_OTHERS * len(texts):
+        log.warning(
+            "data: column %r is no column of numbers, since it holds %r; mend it, or set "
+            "data.columns.%s.type",
+            name,
+            others[0],
+            name,
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_all(config: TableDataConfig, columns: Mapping[str, Column], table: Table) -> Examples:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from models.problems import ConfigError
+from runner.data import digests
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.ordering import keep_order, order_epoch
 from runner.data.reading import read_examples
@@ -322,7 +323,8 @@ def test_blocks_of_a_run_are_in_order_within_an_epoch():
     assert all(blocks == sorted(blocks) for blocks in of_run)
 
 
-def test_a_full_digest_sees_what_a_sampled_one_does_not(compose, tmp_path):
+def test_a_full_digest_sees_what_a_sampled_one_does_not(compose, tmp_path, monkeypatch):
+    monkeypatch.setattr(digests, "_MOST_WHOLE_BYTES", 0)
     values = np.zeros((2**16, 4))
     np.save(tmp_path / "numbers.npy", values)
     config = compose("model=tabular", "data=arrays", f"data.file={tmp_path}", "data.classes=2")

@@ -334,3 +334,13 @@ def test_columns_that_are_not_declared_are_inferred_or_ignored(compose_table):
         compose_table("data.undeclared=drop", text=PEOPLE)
     message = "data.undeclared: expected infer or ignore; received 'drop' (str)."
     assert message in str(caught.value)
+
+
+def test_a_slip_among_numbers_is_warned_of(compose_table, caplog):
+    rows = "\n".join(f"{row}.5,{row},{row % 2},t{row}" for row in range(30))
+    config = compose_table("data.targets=[y]", text=f"x,z,y,note\n{rows}\nabc,1,1,t\n")
+    read_table(config.data)
+    assert caplog.messages == [
+        "data: column 'x' is no column of numbers, since it holds 'abc'; mend it, or set "
+        "data.columns.x.type"
+    ]
