@@ -121,6 +121,7 @@ def build_graph(
         with tf.name_scope("variables"):
             model = build_model(config.model)
         objectives = read_compared(config)
+        _require_outputs(config, model, objectives)
         labels = open_labels(config, objectives, features)
         optimizer = _build_optimizer(config, model) if isinstance(task, TrainConfig) else None
         if config.plan.fused_kernels:
@@ -174,6 +175,27 @@ def build_graph(
         variables=_only_variables(variables),
         learning_rate=variables.get(LEARNING_RATE),
     )
+
+
+def _require_outputs(config: ExperimentConfig, model: BuiltModel, objectives: Objectives) -> None:
+    """Checks that outputs have a value for each class, which TensorFlow finds out in a step alone.
+
+    Raises:
+        ConfigError: If there are more classes than values.
+    """
+    targets, classes = list_targets(config.data), config.data.classes
+    for loss in objectives.losses:
+        is_of_classes = loss.spec.get("type") == "SparseCategoricalCrossentropy"
+        if not is_of_classes or classes is None or loss.label != targets[0]:
+            continue
+        reference = model.outputs[loss.output]
+        values = find_output(model.symbols, reference).shape[-1]
+        if values is not None and values < classes:
+            (place,) = (call.path for call in model.calls if call.name == reference.name)
+            message = (
+                f"expected {classes} values or more, as many as data.classes; it gives {values}."
+            )
+            raise ConfigError([Problem(place, message)])
 
 
 def _only_variables(named: Mapping[str, tf.Variable | tf.Tensor]) -> dict[str, tf.Variable]:

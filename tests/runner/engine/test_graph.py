@@ -168,3 +168,11 @@ def test_names_stay_the_same_from_run_to_run_in_one_process(compose):
     for _ in range(2):
         graph = build_graph(config)
         assert graph.predict.fetches["features"].name == "conv1/Relu:0"
+
+
+def test_fewer_outputs_than_classes_are_refused(compose):
+    with pytest.raises(ConfigError) as caught:
+        build_graph(compose("model=mlp", "model.layers.logits.units=9"))
+    assert str(caught.value) == (
+        "model.layers.logits: expected 10 values or more, as many as data.classes; it gives 9."
+    )
