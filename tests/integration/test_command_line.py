@@ -119,7 +119,7 @@ def test_the_main_job_trains_to_its_accuracy_and_logs_all_of_it(project):
     assert "layer conv1 Conv2D (batch, 8, 8, 32) 320" in (output_dir / "feedfetch.log").read_text()
 
     lines = dict(line.split(maxsplit=1) for line in finished.stdout.splitlines())
-    assert set(lines) == {"plan", "trace", "test", "fetched", "time", "run", "open"}
+    assert set(lines) == {"plan", "trace", "data", "test", "fetched", "time", "run", "open"}
     assert "conv2" in lines["trace"]
     assert lines["run"] == run.info.run_id
     assert lines["open"].endswith(

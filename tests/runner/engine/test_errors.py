@@ -37,7 +37,11 @@ def config(compose, tmp_path):
 @pytest.mark.parametrize("step", ["predict", "train", "evaluate"])
 def test_an_operation_that_fails_is_told_by_its_layer_and_its_place(config, step):
     with open_experiment(config) as (graph, session):
-        steps = {"predict": graph.predict, **vars(graph.training)}
+        steps = {
+            "predict": graph.predict,
+            **vars(graph.training),
+            **vars(graph.evaluation),
+        }
         call = session.callable(steps[step])
         with pytest.raises(StepError) as caught:
             call({"tokens": TOKENS, "label": np.array([1])})
