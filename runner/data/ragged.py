@@ -51,6 +51,13 @@ class RaggedReader:
         return digest.hexdigest()
 
 
+def hold_rows(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns (rows,) objects, each an array, also where all are of one length."""
+    held = np.empty(len(rows), object)
+    held[:] = rows
+    return held
+
+
 def ragged_column(name: str, rows: Sequence[np.ndarray], dtype: str, padding: float) -> LazyColumn:
     """Returns a column of rows whose lengths differ, (length, ...) each."""
     reader = RaggedReader(rows, np.dtype(dtype), padding)

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,12 +12,12 @@ import tensorflow as tf
 from tensorflow.python.lib.io.tf_record import tf_record_random_reader
 
 from models.config import TensorConfig
-from models.problems import ConfigError, Problem
+from models.problems import ConfigError, Problem, expected
 from runner.config import PadConfig, RecordConfig, TFRecordDataConfig
 from runner.data.digests import digest_files
 from runner.data.examples import Blocks, Examples, LazyColumn
 from runner.data.memory import VARYING_LENGTH, is_streamed
-from runner.data.ragged import pad_rows
+from runner.data.ragged import hold_rows, pad_rows
 from runner.data.sources.records import list_records
 
 log = logging.getLogger(__name__)
@@ -34,15 +34,6 @@ _STRETCH_RECORDS = 1024
 Values: TypeAlias = np.ndarray | list[np.ndarray]
 
 
-@dataclass(frozen=True)
-class _Record:
-    """Where a record is: its file, and the bytes before it or, in a gzip file, itself."""
-
-    file: int
-    index: int
-    place: int | bytes
-
-
 class RecordReader:
     """Reads records by their numbers, counted over all files."""
 
@@ -54,7 +45,8 @@ class RecordReader:
         """Finds where each record begins, which checks its length.
 
         Raises:
-            ConfigError: If a file is no TFRecord file, or has no record.
+            ConfigError: If a file is no TFRecord file, or has no record, or one in gzip, which is
+                held as a whole, is to be streamed.
         """
         self._config = config
         self._files = list_records(config)
@@ -63,16 +55,31 @@ class RecordReader:
             None if file.suffix == ".gz" else tf_record_random_reader(str(file))
             for file in self._files
         ]
-        self._records = [
-            record for index in range(len(self._files)) for record in self._find_records(index)
+        self._record_bytes = sum(map(_bytes_of, config.features.values()))
+        # The records of gzip files.
+        self._held: list[bytes] = []
+        found = [
+            np.fromiter(self._find_records(index), np.int64) for index in range(len(self._files))
         ]
+        # (records,) the bytes before each in its file, or where it stands in what is held.
+        self._places = np.concatenate(found)
+        counts = [len(places) for places in found]
+        # (files,) the first record of each.
+        self._starts = np.cumsum(counts) - counts
         self._tensors = {**config.features, **config.labels}
-        if not self._records:
+        if not len(self):
             raise ConfigError([Problem("data.file", "expected examples; there is no record.")])
+        if None in self._random:
+            self._refuse_stream(self._files[self._random.index(None)], len(self))
 
     def __len__(self) -> int:
         """Returns the number of records."""
-        return len(self._records)
+        return len(self._places)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the features of all records, as they are declared."""
+        return len(self) * self._record_bytes
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Returns values of records, (rows, ...) by name; what varies is padded.
@@ -110,17 +117,18 @@ class RecordReader:
                 self.lengths[rows] = np.maximum(self.lengths[rows], [len(one) for one in values])
 
     def _read_values(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, Values]:
-        serialized = [self._read_record(self._records[row]) for row in rows]
+        serialized = [self._read_record(row) for row in rows]
         try:
             return self._parse(serialized, names)
         except tf.errors.OpError as error:
             for row, record in zip(rows, serialized, strict=True):
-                self._check(self._records[row], record, names)
+                self._check(row, record, names)
             raise ConfigError([Problem("data.file", _reason(error))]) from error
 
     def find_readable(self, names: Sequence[str]) -> np.ndarray:
         """Returns the rows of the records that have what is declared."""
-        return np.array([row for row in range(len(self)) if self._is_readable(row, names)], int)
+        readable = (row for row in range(len(self)) if self._is_readable(row, names))
+        return np.fromiter(readable, int)
 
     def digest(self) -> str:
         """Returns text of the names and sizes of all files, and what is in parts of them."""
@@ -134,12 +142,12 @@ class RecordReader:
             return False
         return True
 
-    def _find_records(self, file: int) -> Iterator[_Record]:
-        """Yields the records of a file, up to the first that is corrupt if that is skipped."""
+    def _find_records(self, file: int) -> Iterator[int]:
+        """Yields the places of a file's records, up to a corrupt one if that is skipped."""
         index = 0
         try:
-            for index, place in enumerate(self._find_places(file)):
-                yield _Record(file, index, place)
+            for place in self._find_places(file):
+                yield place
                 index += 1
         except (tf.errors.OpError, OSError) as error:
             message = (
@@ -150,36 +158,53 @@ class RecordReader:
                 raise ConfigError([Problem("data.file", f"{message} {_HINT}")]) from error
             log.warning("data: %s It and the rest of the file are left out.", message)
 
-    def _find_places(self, file: int) -> Iterator[int | bytes]:
-        random = self._random[file]
+    def _find_places(self, file: int) -> Iterator[int]:
+        path, random = self._files[file], self._random[file]
         if random is None:
-            records = tf.data.TFRecordDataset(str(self._files[file]), "GZIP")
-            yield from records.as_numpy_iterator()
+            self._refuse_stream(path, 0)
+            for record in tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator():
+                self._held.append(record)
+                self._refuse_stream(path, len(self._held))
+                yield len(self._held) - 1
             return
-        place, size = 0, self._files[file].stat().st_size
+        place, size = 0, path.stat().st_size
         while place < size:
             _, following = random.read(place)
             yield place
             place = following
 
-    def _read_record(self, record: _Record) -> bytes:
-        if isinstance(record.place, bytes):
-            return record.place
-        random = self._random[record.file]
+    def _refuse_stream(self, file: Path, records: int) -> None:
+        """Refuses a gzip file where so many records are streamed.
+
+        Raises:
+            ConfigError: If they are.
+        """
+        if is_streamed(self._config, records * self._record_bytes):
+            hint = "It would be held as a whole: write it uncompressed, or set data.stream=false."
+            what = "TFRecord without gzip to stream"
+            raise ConfigError([expected("data.file", what, file.name, hint)])
+
+    def _find_file(self, row: int) -> int:
+        return int(np.searchsorted(self._starts, row, side="right")) - 1
+
+    def _read_record(self, row: int) -> bytes:
+        place = int(self._places[row])
+        random = self._random[self._find_file(row)]
         if random is None:
-            raise ValueError("the records of a gzip file are held by their content")
+            return self._held[place]
         # It keeps its place in the file, and batches are read by several threads.
         with self._lock:
-            content: bytes = random.read(record.place)[0]
+            content: bytes = random.read(place)[0]
         return content
 
-    def _check(self, record: _Record, serialized: bytes, names: Sequence[str]) -> None:
+    def _check(self, row: int, serialized: bytes, names: Sequence[str]) -> None:
+        file = self._find_file(row)
         for name in names:
             try:
                 self._parse([serialized], [name])
             except tf.errors.OpError as error:
                 message = (
-                    f"{name!r} of record {record.index} of {self._files[record.file].name}, "
+                    f"{name!r} of record {row - self._starts[file]} of {self._files[file].name}, "
                     f"counted from 0, is not as declared: {_reason(error)}. {_HINT}"
                 )
                 raise ConfigError([Problem("data.file", message)]) from error
@@ -223,9 +248,7 @@ class RecordReader:
         rows = [row for part in parts for row in part]
         if self._tensors[name].dtype == "string" or name in self._config.labels:
             return self._pad(name, rows)
-        joined = np.empty(len(rows), object)
-        joined[:] = rows
-        return joined
+        return hold_rows(rows)
 
 
 def read_records(config: TFRecordDataConfig) -> Examples:
@@ -244,9 +267,8 @@ def read_records(config: TFRecordDataConfig) -> Examples:
         name: LazyColumn(reader, name, rows, tuple(tensor.shape), _numpy_dtype(tensor))
         for name, tensor in config.features.items()
     }
-    size = len(rows) * sum(map(_bytes_of, config.features.values()))
     labels = reader.read_all(rows, list(config.labels))
-    if not is_streamed(config, size):
+    if not is_streamed(config, reader.size):
         return Examples(reader.read_all(rows, list(config.features)), labels, rows)
     if config.buckets:
         reader.note_lengths(rows, list(config.features))

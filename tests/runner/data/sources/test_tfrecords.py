@@ -71,8 +71,10 @@ def error_of(call, *arguments, **options):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("file", "compression"), [("a.tfrecord", ""), ("a.tfrecord.gz", "GZIP")])
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("file", "compression", "stream"),
+    [("a.tfrecord", "", False), ("a.tfrecord", "", True), ("a.tfrecord.gz", "GZIP", False)],
+)
 def test_records_hold_what_was_written(compose_records, tmp_path, file, compression, stream):
     write(tmp_path / file, map(encode, range(ROWS)), compression)
     examples = read(compose_records(file), stream=stream)
@@ -141,6 +143,40 @@ def test_files_of_a_folder_follow_one_another(compose_records, tmp_path):
     examples = read(compose_records("parts"))
     np.testing.assert_array_equal(examples.features["numbers"], NUMBERS)
     assert examples.rows.tolist() == list(range(ROWS))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_rows_that_vary_may_all_be_of_one_length(compose, tmp_path, stream):
+    values = tf.train.Feature(int64_list=tf.train.Int64List(value=[1, 2, 3]))
+    example = tf.train.Example(features=tf.train.Features(feature={"image": values}))
+    write(tmp_path / "a.tfrecord", [example.SerializeToString()] * 3)
+    declared = ["data.features={image: {shape: [null], dtype: int64}}", "data.classes=2"]
+    config = compose(
+        "model=mlp", "data=tfrecord", f"data.file={tmp_path / 'a.tfrecord'}", *declared
+    )
+    column = read(config, stream=stream).features["image"]
+    np.testing.assert_array_equal(column[np.arange(3)], [[1, 2, 3]] * 3)
+
+
+def test_gzip_is_refused_where_it_would_be_streamed(compose_records, tmp_path, monkeypatch):
+    (tmp_path / "parts").mkdir()
+    write(tmp_path / "parts" / "a.tfrecord", map(encode, range(10)))
+    write(tmp_path / "parts" / "b.tfrecord.gz", map(encode, range(10, ROWS)), "GZIP")
+    write(tmp_path / "parts" / "c.tfrecord", [])
+    config = compose_records("parts")
+    assert "image" in read(config, stream=False).features
+    message = (
+        "data.file: expected TFRecord without gzip to stream; received 'b.tfrecord.gz' (str). It "
+        "would be held as a whole: write it uncompressed, or set data.stream=false."
+    )
+    assert error_of(read, config, stream=True) == message
+    # A record is 20 float32 of a picture, 3 numbers, 256 integers and the place of a text.
+    size = 4 * 20 + 4 * 3 + 8 * 256 + 8
+    for fitting in (ROWS - 1, 13, 2):
+        monkeypatch.setattr("runner.data.memory.MOST_BYTES_IN_MEMORY", fitting * size)
+        assert error_of(read, config) == message
+    monkeypatch.setattr("runner.data.memory.MOST_BYTES_IN_MEMORY", ROWS * size)
+    np.testing.assert_array_equal(read(config).features["numbers"], NUMBERS)
 
 
 def test_raw_bytes_are_values_of_their_dtype(compose, tmp_path):
