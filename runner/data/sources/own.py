@@ -145,7 +145,9 @@ def _check_returned(
             what = f"a NumPy array with an axis of examples as {name!r} from {reference}"
             yield expected(_PLACE, what, _sketch(array))
             return
-        if _dtype_of(array) not in DTYPES:
+        if _varies(array):
+            yield from _check_rows(reference, name, array, is_label=name in labels)
+        elif _dtype_of(array) not in DTYPES:
             what = f"an array of a dtype that TensorFlow has as {name!r} from {reference}"
             yield expected(_PLACE, what, array.dtype.name)
     lengths = {name: len(array) for name, array in arrays.items()}
@@ -155,6 +157,37 @@ def _check_returned(
         yield Problem(_PLACE, message)
     elif lengths and not max(lengths.values()):
         yield Problem(_PLACE, f"expected examples; {reference} returns no row.")
+
+
+def _check_rows(
+    reference: str, name: str, rows: np.ndarray, *, is_label: bool
+) -> Iterator[Problem]:
+    """Yields what is wrong with rows whose lengths differ."""
+    if is_label:
+        what = f"an array whose rows are of one length as the label {name!r} from {reference}"
+        yield expected(_PLACE, what, "arrays of their own lengths")
+        return
+    odd = next((row for row in rows if row.shape[1:] != rows[0].shape[1:] or not row.ndim), None)
+    if odd is not None:
+        what = f"rows that differ in their first axis alone as {name!r} from {reference}"
+        yield expected(_PLACE, what, f"{rows[0].shape} and {odd.shape}")
+    elif _dtype_of_rows(rows).kind not in "iuf" or _dtype_of_rows(rows).name not in DTYPES:
+        what = f"rows of numbers of a dtype that TensorFlow has as {name!r} from {reference}"
+        yield expected(_PLACE, what, _dtype_of_rows(rows).name)
+
+
+def _varies(array: np.ndarray) -> bool:
+    """Returns whether each row is an array of its own."""
+    is_held = array.dtype.hasobject and array.ndim == 1 and len(array) > 0
+    return is_held and all(isinstance(row, np.ndarray) for row in array)
+
+
+def _dtype_of_rows(rows: np.ndarray) -> np.dtype:
+    """Returns the dtype of the values of rows, or of the first that has no numbers."""
+    # NumPy makes an empty list float64.
+    found = {row.dtype for row in rows if row.size} or {rows[0].dtype}
+    others = [dtype for dtype in found if dtype.kind not in "iuf"]
+    return others[0] if others else np.result_type(*found)
 
 
 def _sketch(value: object) -> object:
@@ -172,6 +205,8 @@ def _dtype_of(array: np.ndarray) -> str:
 
 
 def _describe(array: np.ndarray) -> TensorConfig:
+    if _varies(array):
+        return TensorConfig([None, *array[0].shape[1:]], _dtype_of_rows(array).name)
     return TensorConfig(list(array.shape[1:]), _dtype_of(array))
 
 

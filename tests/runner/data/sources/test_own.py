@@ -2,6 +2,7 @@
 
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -25,6 +26,21 @@ class Table:
     def __init__(self, rows: int = 4):
         self.features = {"text": np.array(["a"] * rows, object)}
         self.labels = {}
+
+def vary(what):
+    def hold(*rows):
+        held = np.empty(len(rows), object)
+        held[:] = [np.asarray(row) for row in rows]
+        return held
+    rows = hold([1, 2], [], [3, 4, 5], [6])
+    return {
+        "integers": ({"tokens": rows}, {"y": np.arange(4) % 2}),
+        "pairs": ({"tokens": hold([[1.5, 2]], [[3, 4], [5, 6]])}, {}),
+        "label": ({"x": np.zeros(4)}, {"tokens": rows}),
+        "shapes": ({"tokens": hold([1, 2], [[3, 4]])}, {}),
+        "number": ({"tokens": hold(1, 2)}, {}),
+        "texts": ({"tokens": hold(["a"], ["a", "b"])}, {}),
+    }[what]
 
 def give(what):
     x = np.zeros((4, 2))
@@ -178,6 +194,68 @@ def test_arguments_are_those_that_it_takes(compose_own):
 )
 def test_what_is_no_examples_is_refused(compose_own, what, message):
     assert error_of(compose_own, "give", f"data.source.what={what}").startswith(message)
+
+
+ROWS = [[1, 2], [], [3, 4, 5], [6]]
+TOKENS = "model.inputs.numbers.shape=${data.features.tokens.shape}"
+
+
+def test_rows_of_differing_lengths_are_padded_by_batch(compose_own):
+    data = compose_own("vary", "data.source.what=integers", "data.pad.tokens.value=9", TOKENS).data
+    tokens = data.features["tokens"]
+    assert (tokens.shape, tokens.dtype) == ([None], "int64")
+    column = read_examples(data, {}, 0).features["tokens"]
+    assert column.reader.lengths.tolist() == [2, 0, 3, 1]
+    for rows in ([0, 1], [3, 2], [1]):
+        padded = keras.utils.pad_sequences(
+            [ROWS[row] for row in rows], None, "int64", "post", value=9
+        )
+        np.testing.assert_array_equal(column[np.array(rows)], padded)
+
+
+def test_rows_of_differing_lengths_are_padded_to_one(compose_own):
+    data = compose_own("vary", "data.source.what=integers", "data.pad.tokens.length=2", TOKENS).data
+    assert data.features["tokens"].shape == [2]
+    padded = keras.utils.pad_sequences(ROWS, 2, "int64", "post", "post")
+    np.testing.assert_array_equal(read_examples(data, {}, 0).features["tokens"], padded)
+
+
+def test_rows_of_differing_lengths_may_have_further_axes(compose_own):
+    data = compose_own("vary", "data.source.what=pairs", "data.classes=2", TOKENS).data
+    assert (data.features["tokens"].shape, data.features["tokens"].dtype) == ([None, 2], "float64")
+    column = read_examples(data, {}, 0).features["tokens"]
+    expected = [[[1.5, 2], [0, 0]], [[3, 4], [5, 6]]]
+    np.testing.assert_array_equal(column[np.arange(2)], expected)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        (
+            "label",
+            "expected an array whose rows are of one length as the label 'tokens' from "
+            "my_source.vary; received 'arrays of their own lengths' (str).",
+        ),
+        (
+            "shapes",
+            "expected rows that differ in their first axis alone as 'tokens' from "
+            "my_source.vary; received '(2,) and (1, 2)' (str).",
+        ),
+        (
+            "number",
+            "expected rows that differ in their first axis alone as 'tokens' from "
+            "my_source.vary; received '() and ()' (str).",
+        ),
+        (
+            "texts",
+            "expected rows of numbers of a dtype that TensorFlow has as 'tokens' from "
+            "my_source.vary; received 'str32' (str).",
+        ),
+    ],
+)
+def test_rows_that_cannot_be_padded_are_refused(compose_own, what, message):
+    error = error_of(compose_own, "vary", f"data.source.what={what}")
+    assert error == f"data.source: {message}"
 
 
 def test_a_negative_class_is_refused_by_its_row(compose_own):
