@@ -18,7 +18,7 @@ from runner.config_proto import (
     ThreadPoolOptionConfig,
 )
 
-COLUMN_TYPES = ("numeric", "categorical", "text", "ignore")
+COLUMN_TYPES = ("numeric", "categorical", "text", "sequence", "ignore")
 ENCODINGS = ("one_hot", "index")
 DECODINGS = ("image", "raw")
 LABEL_FORMATS = ("integer", "one_hot")
@@ -332,10 +332,10 @@ class ColumnConfig:
     """What becomes of a column of a table.
 
     Attributes:
-        type: ``numeric``, ``categorical``, ``text`` or ``ignore``; null for what its values look
-            like.
+        type: ``numeric``, ``categorical``, ``text``, ``sequence`` (lists of numbers) or ``ignore``;
+            null for what its values look like.
         feature: The feature that it stands in, beside others that name it; null for ``numbers``,
-            or for one of the column's name where it is text or an index.
+            or for one of the column's name where it is text, a sequence or an index.
         encoding: Of a category: ``one_hot``, a 1 among zeros, or ``index``, an integer.
         categories: The values of a category in the order of their indices; null for those that
             there are, sorted.

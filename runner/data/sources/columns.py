@@ -1,8 +1,9 @@
 """What becomes of the columns of a table.
 
-A column is numeric, categorical or text. Numeric ones, and categorical ones as a 1 among zeros,
-stand side by side in one feature, ``numbers``, unless a column names another; a categorical one may
-also be an index, and text is as it is, each a feature of its own.
+A column is numeric, categorical, text or a sequence. Numeric ones, and categorical ones as a 1
+among zeros, stand side by side in one feature, ``numbers``, unless a column names another; a
+categorical one may also be an index, and text is as it is, each a feature of its own, as is a
+sequence, whose rows are lists of numbers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from runner.config import (
     TableDataConfig,
 )
 from runner.data.description import check_columns, split_columns
+from runner.data.memory import VARYING_LENGTH
+from runner.data.ragged import hold_rows
 from runner.data.sources.arrow import Table
 from runner.example_weights import list_labels
 
@@ -42,11 +45,18 @@ class Column:
         name: The column's name.
         config: What is declared of it; where nothing is, what was inferred.
         categories: The values of a categorical column in the order of their indices.
+        item_dtype: The dtype of the numbers of a sequence.
     """
 
     name: str
     config: ColumnConfig
     categories: tuple[str, ...] = ()
+    item_dtype: str = "float32"
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether its values are lists of numbers."""
+        return self.config.type == "sequence"
 
     @property
     def is_index(self) -> bool:
@@ -61,7 +71,7 @@ class Column:
     @property
     def feature(self) -> str:
         """The feature that it is part of."""
-        is_alone = self.is_index or self.config.type == "text"
+        is_alone = self.is_index or self.is_sequence or self.config.type == "text"
         return self.config.feature or (self.name if is_alone else NUMBERS)
 
     @property
@@ -74,11 +84,15 @@ class Column:
         """The dtype of what becomes of it."""
         if self.config.type == "text":
             return "string"
+        if self.is_sequence:
+            return self.item_dtype
         return "int64" if self.is_index else "float32"
 
     @property
     def width(self) -> int:
-        """How many numbers it is in its feature."""
+        """How many numbers it is in its feature; of a sequence, about how many."""
+        if self.is_sequence:
+            return VARYING_LENGTH
         return len(self.categories) if self.is_one_hot else 1
 
 
@@ -91,6 +105,7 @@ def choose_columns(config: TableDataConfig, table: Table) -> dict[str, Column]:
     columns = _read_all(config, table)
     used = {column.name: column for column in columns if column.config.type != "ignore"}
     problems += _check_targets(config, used, table)
+    problems += _check_sequences(config, used, table)
     problems += _check_features(config, used)
     if problems:
         raise ConfigError(problems)
@@ -201,6 +216,29 @@ def _check_features(config: TableDataConfig, columns: Mapping[str, Column]) -> I
                 place = f"data.columns.{part.name}.feature"
                 what = f"another feature, since {parts[0].name!r} of it is {parts[0].dtype}"
                 yield expected(place, what, name)
+        sequence = next((part for part in parts if part.is_sequence), None)
+        if len(parts) > 1 and sequence is not None:
+            what = "a feature that no other column names, since it is a sequence"
+            yield expected(f"data.columns.{sequence.name}.feature", what, name)
+
+
+def _check_sequences(
+    config: TableDataConfig, columns: Mapping[str, Column], table: Table
+) -> Iterator[Problem]:
+    for name, column in columns.items():
+        if not column.is_sequence:
+            continue
+        path, kind = f"data.columns.{name}", table.type_of(name)
+        if not _is_sequence(kind):
+            hint = "CSV has no lists: write Parquet." if pa.types.is_string(kind) else ""
+            what = "another type, since it has no lists of integers or floats"
+            yield expected(f"{path}.type", what, column.config.type, hint)
+        if name in config.targets:
+            yield expected(f"{path}.type", "another type for a target", column.config.type)
+        if column.config.fill is not None:
+            what = "null, since nothing stands for a sequence"
+            hint = "Set data.missing=drop to leave such rows out."
+            yield expected(f"{path}.fill", what, column.config.fill, hint)
 
 
 def _read_column(config: TableDataConfig, table: Table, name: str) -> Column:
@@ -212,6 +250,8 @@ def _read_column(config: TableDataConfig, table: Table, name: str) -> Column:
     )
     encoding = "index" if is_target else declared.encoding
     settled = replace(declared, type=kind, encoding=encoding)
+    if kind == "sequence":
+        return Column(name, settled, item_dtype=_item_dtype(table.type_of(name)))
     if kind != "categorical":
         return Column(name, settled)
     if declared.categories is not None:
@@ -233,7 +273,28 @@ def _infer(table: Table, name: str, is_target: bool) -> str:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         most = min(_MOST_CATEGORIES, max(2, table.num_rows // 2))
         return "categorical" if is_target or len(table.find_unique(name)) <= most else "text"
+    if _is_sequence(kind):
+        return "sequence"
     return "numeric" if pa.types.is_null(kind) else "ignore"
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    is_any: bool = (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+    return is_any
+
+
+def _is_sequence(kind: pa.DataType) -> bool:
+    """Returns whether values are lists of integers or of floats."""
+    return _is_list(kind) and (
+        pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)
+    )
+
+
+def _item_dtype(kind: pa.DataType) -> str:
+    is_integer = _is_list(kind) and pa.types.is_integer(kind.value_type)
+    return "int64" if is_integer else "float32"
 
 
 def group_columns(
@@ -262,6 +323,8 @@ def label_shape_of(parts: Sequence[Column]) -> list[int | None]:
 
 def shape_of(parts: Sequence[Column]) -> list[int | None]:
     """Returns the shape of a feature that is made of some columns."""
+    if parts[0].is_sequence:
+        return [None]
     is_single = len(parts) == 1 and parts[0].feature == parts[0].name
     return [] if is_single else [sum(part.width for part in parts)]
 
@@ -280,8 +343,23 @@ def fill_missing(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([np.where(np.isnan(numbers), number, numbers)])
 
 
+def find_missing(values: pa.ChunkedArray) -> np.ndarray:
+    """Returns (rows,) whether a value is missing, or one of its list."""
+    missing: np.ndarray = values.is_null(nan_is_null=True).to_numpy().copy()
+    if _is_list(values.type):
+        lists = _to_lists(values)
+        within = pc.list_flatten(lists).is_null(nan_is_null=True)
+        missing[pc.list_parent_indices(lists).filter(within)] = True
+    return missing
+
+
 def convert(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
-    """Returns (rows,) float64 numbers, int64 indices, or texts."""
+    """Returns (rows,) float64 numbers, int64 indices, texts, or an array of each list."""
+    if column.is_sequence:
+        lists = _to_lists(values)
+        ends = np.cumsum(pc.list_value_length(lists).to_numpy())
+        numbers = pc.list_flatten(lists).to_numpy().astype(column.dtype)
+        return hold_rows(np.split(numbers, ends[:-1]))
     if column.config.type == "numeric":
         return _to_numbers(column, values, rows)
     texts = values.cast(pa.string())
@@ -296,6 +374,10 @@ def convert(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.nda
         raise ConfigError([expected(path, what, texts[place].as_py(), hint)])
     array: np.ndarray = indices.to_numpy().astype(np.int64)
     return array
+
+
+def _to_lists(values: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
 
 
 def _to_numbers(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.ndarray:
@@ -317,6 +399,8 @@ def _to_numbers(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np
 
 def join(parts: Sequence[Column], arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Returns (rows, width), or (rows,) where the feature is the column itself."""
+    if parts[0].is_sequence:
+        return arrays[0]
     encoded = [
         np.eye(part.width, dtype=np.float32)[array] if part.is_one_hot else array[:, np.newaxis]
         for part, array in zip(parts, arrays, strict=True)

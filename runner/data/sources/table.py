@@ -23,6 +23,7 @@ from runner.data.sources.columns import (
     convert,
     declare_columns,
     fill_missing,
+    find_missing,
     group_columns,
     group_labels,
     join,
@@ -86,6 +87,12 @@ def read_table(config: TableDataConfig) -> Examples:
         if not isinstance(table, ParquetTable):
             hint = "Write the table as Parquet, or set data.stream=false."
             raise ConfigError([expected("data.file", "Parquet to stream", config.file, hint)])
+        sequence = next((one for one in columns.values() if one.is_sequence), None)
+        if sequence is not None:
+            hint = "Set data.stream=false to hold the table, or the type to ignore."
+            what = "another type where the table is streamed"
+            place = f"data.columns.{sequence.name}.type"
+            raise ConfigError([expected(place, what, "sequence", hint)])
         return _open_stream(config, columns, table)
 
 
@@ -268,7 +275,7 @@ def _find_missing(
     names: Sequence[str], table: pa.Table | Mapping[str, pa.ChunkedArray]
 ) -> dict[str, np.ndarray]:
     """Returns (rows,) whether a value is missing, by a column's name for messages."""
-    return {f"column {name!r}": table[name].is_null(nan_is_null=True).to_numpy() for name in names}
+    return {f"column {name!r}": find_missing(table[name]) for name in names}
 
 
 def _find_complete(

@@ -1,11 +1,17 @@
 """Tables: what becomes of their columns, beside pandas, and what is wrong with them."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sklearn.datasets import load_wine
 
 from models.problems import ConfigError
+from runner.data.reading import read_examples
 from runner.data.sources.table import read_table
 from tests.datasets import load_dataset
 
@@ -83,6 +89,105 @@ def test_columns_are_what_their_values_look_like(compose_table):
     )
     assert examples.features["city"].tolist()[3:5] == ["Brünn", "New York"]
     assert examples.labels["group"].tolist() == [1, 0, 1, 2, 0, 2]
+
+
+@pytest.fixture
+def lists(tmp_path):
+    """A Parquet table of lists, in groups of 3 rows."""
+    table = pa.table(
+        {
+            "words": pa.array(WORDS, pa.list_(pa.int32())),
+            "levels": pa.array([[0.5], [1.5, 2.5], [], [3.5], [4.5]], pa.large_list(pa.float64())),
+            "pair": pa.array([[1, 2]] * 5, pa.list_(pa.int64(), 2)),
+            "names": pa.array([["a"]] * 5),
+            "mood": ["good", "bad", "bad", "good", "bad"],
+        }
+    )
+    parquet.write_table(table, tmp_path / "lists.parquet", row_group_size=3)
+    return table
+
+
+WORDS = [[3, 1], [4], [1, 5, 9], [], [2, 6]]
+# A model whose input is of a shape that is there.
+OF_WORDS = "model.inputs.numbers.shape=${data.features.words.shape}"
+
+
+def test_lists_of_numbers_are_sequences(compose_table, lists):
+    overrides = ["data.targets=[mood]", "data.pad.levels={length: 2, value: -1}", OF_WORDS]
+    data = compose_table(*overrides, file="lists.parquet").data
+    assert declared(data.features) == {
+        "words": ([None], "int64"),
+        "levels": ([2], "float32"),
+        "pair": ([None], "int64"),
+    }
+    assert data.columns["words"] == {"type": "sequence"}
+    assert data.columns["names"] == {"type": "ignore"}
+    examples = read_examples(data, {}, 0)
+    rows = np.array([4, 1, 2])
+    words = keras.utils.pad_sequences([WORDS[row] for row in rows], None, "int64", "post")
+    np.testing.assert_array_equal(examples.features["words"][rows], words)
+    np.testing.assert_array_equal(
+        examples.features["levels"], [[0.5, -1], [1.5, 2.5], [-1, -1], [3.5, -1], [4.5, -1]]
+    )
+    assert examples.features["words"].reader.lengths.tolist() == [2, 1, 3, 0, 2]
+    np.testing.assert_array_equal(examples.features["pair"][rows], [[1, 2]] * 3)
+
+
+def test_a_list_with_a_gap_is_missing(compose_table, tmp_path):
+    table = pa.table({"words": [[3, 1], None, [1, None], [], [2, 6]], "y": [0, 1, 0, 1, 0]})
+    parquet.write_table(table, tmp_path / "gaps.parquet")
+    file = "gaps.parquet"
+    data = compose_table("data.targets=[y]", "data.classes=2", OF_WORDS, file=file).data
+    assert error_of(read_examples, data, {}, 0).startswith(
+        "data.missing: expected a value; column 'words' has none in row 2, 3. "
+    )
+    examples = read_examples(replace(data, missing="drop"), {}, 0)
+    assert examples.rows.tolist() == [0, 3, 4]
+    np.testing.assert_array_equal(examples.features["words"][:], [[3, 1], [0, 0], [2, 6]])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "messages"),
+    [
+        (
+            ["data.targets=[words]"],
+            ["data.columns.words.type: expected another type for a target; received 'sequence' "],
+        ),
+        (
+            ["data.columns.mood.type=sequence", "data.columns.words.fill=0"],
+            [
+                "data.columns.words.fill: expected null, since nothing stands for a sequence; "
+                "received 0 (int). Set data.missing=drop to leave such rows out.",
+                "data.columns.mood.type: expected another type, since it has no lists of integers "
+                "or floats; received 'sequence' (str).",
+            ],
+        ),
+        (
+            ["data.columns.words.feature=pair"],
+            [
+                "data.columns.words.feature: expected a feature that no other column names, since "
+                "it is a sequence; received 'pair' (str).",
+            ],
+        ),
+    ],
+)
+def test_what_cannot_be_a_sequence_is_refused(compose_table, lists, overrides, messages):
+    error = error_of(compose_table, *overrides, file="lists.parquet").splitlines()
+    assert len(error) == len(messages)
+    for line, message in zip(error, messages, strict=True):
+        assert line.startswith(message)
+
+
+def test_sequences_are_not_streamed(compose_table, lists, monkeypatch):
+    data = compose_table("data.targets=[mood]", OF_WORDS, file="lists.parquet").data
+    message = (
+        "data.columns.words.type: expected another type where the table is streamed; received "
+        "'sequence' (str). Set data.stream=false to hold the table, or the type to ignore."
+    )
+    assert error_of(read_table, replace(data, stream=True)) == message
+    monkeypatch.setattr("runner.data.memory.MOST_BYTES_IN_MEMORY", 4 * 5 * 3 * 256 - 1)
+    assert error_of(read_table, data) == message
+    assert len(read_table(replace(data, stream=False))) == 5
 
 
 def test_columns_are_what_is_declared(compose_table):
