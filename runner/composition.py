@@ -13,6 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from models.config import TensorConfig
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.arithmetic import ARITHMETIC
 from runner.config import (
@@ -50,9 +51,14 @@ _OPEN_MAPPINGS = (
     "tracking.tags",
 )
 # As these, of some kinds of a group.
-_OPEN_IN_SCHEMAS = ("columns", "records", "pad", "preprocess", "source")
+_OPEN_IN_SCHEMAS = ("columns", "features", "labels", "records", "pad", "preprocess", "source")
 # What stands under each key of them. Hydra adds a key as a plain mapping, so they are typed later.
-_ENTRIES = {"pad": PadConfig, "records": RecordConfig}
+_ENTRIES = {
+    "features": TensorConfig,
+    "labels": TensorConfig,
+    "pad": PadConfig,
+    "records": RecordConfig,
+}
 
 
 def register() -> None:
@@ -142,13 +148,19 @@ def _type_entries(cfg: DictConfig) -> None:
         known = [one.name for one in fields(kind)]
         for name, entry in cfg.data[key].items() if key in cfg.data else ():
             place = f"data.{key}.{name}"
-            unknown = [one for one in entry if one not in known]
+            if not isinstance(entry, DictConfig):
+                what = f"a mapping of {', '.join(known)}"
+                problems.append(expected(place, what, entry))
+                continue
+            unknown = [one for one in map(str, entry) if one not in known]
             problems += [
                 expected(f"{place}.{one}", f"a key of data.{key}", one, did_you_mean(one, known))
                 for one in unknown
             ]
             if not unknown:
-                cfg.data[key][name] = OmegaConf.merge(kind, entry)
+                # Merged where it stands, so that an error names the place.
+                cfg.data[key][name] = kind
+                cfg.data[key][name].merge_with(entry)
     if problems:
         raise ConfigError(problems)
 

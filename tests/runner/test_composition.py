@@ -6,7 +6,9 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from omegaconf.errors import ValidationError
 
+from models.config import TensorConfig
 from models.problems import ConfigError
 from runner.composition import CONF, compose_config
 from runner.composition_errors import explain
@@ -240,6 +242,27 @@ def test_a_wrong_file_of_the_users_own_is_explained(tmp_path, text, message):
 
 def test_an_error_of_ours_is_not_explained_away():
     assert explain(KeyError("conv1")) is None
+
+
+def test_what_records_hold_is_declared_key_by_key(compose, tmp_path):
+    (tmp_path / "a.tfrecord").touch()
+    given = ["model=cnn", "data=tfrecord", f"data.file={tmp_path}/a.tfrecord", "data.classes=2"]
+    declared = ["data.features.image.shape=[8,8,1]", "data.features.image.dtype=float32"]
+    declared += ["data.labels.digit={shape:[],dtype:int64}"]
+    config = compose(*given, *declared)
+    assert config.data.features == {"image": TensorConfig([8, 8, 1], "float32")}
+    assert config.data.labels == {"digit": TensorConfig([], "int64")}
+    assert config.model.inputs["image"].shape == [8, 8, 1]
+    with pytest.raises(ConfigError) as caught:
+        compose(*given, *declared, "data.features.image.dtyp=int64", "data.labels.digit=3")
+    assert str(caught.value).splitlines() == [
+        "data.features.image.dtyp: expected a key of data.features; received 'dtyp' (str). Did you "
+        "mean 'dtype'?",
+        "data.labels.digit: expected a mapping of shape, dtype; received 3 (int).",
+    ]
+    with pytest.raises(ValidationError) as wrong:
+        compose(*given, *declared, "data.features.image.dtype=[1]")
+    assert str(explain(wrong.value)).startswith("data.features.image.dtype: expected a text; ")
 
 
 def test_how_a_feature_is_padded_or_stands_in_a_record_is_set_key_by_key(compose, tmp_path):
