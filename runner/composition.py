@@ -98,7 +98,6 @@ def to_config(cfg: DictConfig) -> ExperimentConfig:
         omegaconf.errors.OmegaConfBaseException: If a value is missing, of the wrong type, or
             interpolates what is not there.
     """
-    _type_entries(cfg)
     describe_data(cfg)
     _describe_padding(cfg)
     config = cast(ExperimentConfig, OmegaConf.to_object(cfg))
@@ -114,8 +113,10 @@ def describe_data(cfg: DictConfig) -> None:
     Of a table also what becomes of each column, so that another file is encoded in the same way.
 
     Raises:
-        ConfigError: If a file cannot be read, or has not what is declared.
+        ConfigError: If a file cannot be read, or has not what is declared, or an entry of an open
+            mapping has a key that there is not.
     """
+    _type_entries(cfg)
     kind = OmegaConf.get_type(cfg, "data")
     if kind is None or not issubclass(kind, DataConfig):
         return
