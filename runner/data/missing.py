@@ -40,7 +40,8 @@ def choose_rows(
             continue
         shown = ", ".join(map(str, places[:_SHOWN]))
         more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-        message = f"expected a value; {name} has none in row {shown}{more}. {hint}"
+        where = f"in row {shown}{more}, counted from 0"
+        message = f"expected a value; {name} has none {where}. {hint}"
         problems.append(Problem("data.missing", message))
     raise ConfigError(problems)
 

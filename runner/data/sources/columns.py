@@ -30,8 +30,6 @@ from runner.data.sources.arrow import Table
 from runner.example_weights import list_labels
 
 NUMBERS = "numbers"
-# Rows are counted as people do who look at the table.
-FIRST_ROW = 1
 
 # A text of so many values or fewer is taken for a category.
 _MOST_CATEGORIES = 100
@@ -368,7 +366,7 @@ def convert(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np.nda
     indices = pc.index_in(texts, value_set=pa.array(column.categories, pa.string()))
     if indices.null_count:
         place = int(np.flatnonzero(indices.is_null().to_numpy())[0])
-        what = f"one of the categories in row {rows[place] + FIRST_ROW}"
+        what = f"one of the categories in row {rows[place]}, counted from 0"
         hint = did_you_mean(texts[place].as_py(), column.categories)
         path = f"data.columns.{column.name}.categories"
         raise ConfigError([expected(path, what, texts[place].as_py(), hint)])
@@ -388,7 +386,7 @@ def _to_numbers(column: Column, values: pa.ChunkedArray, rows: np.ndarray) -> np
             try:
                 float(0 if value is None else value)
             except (TypeError, ValueError):
-                what = f"a number in row {row + FIRST_ROW}"
+                what = f"a number in row {row}, counted from 0"
                 problem = expected(f"data.columns.{column.name}", what, value)
                 raise ConfigError([problem]) from error
         message = f"it cannot be made numbers: {error}"

@@ -17,7 +17,6 @@ from runner.data.memory import is_streamed
 from runner.data.missing import choose_rows, warn_of_dropped
 from runner.data.sources.arrow import ParquetTable, Table, explain_arrow, forget_tables, open_table
 from runner.data.sources.columns import (
-    FIRST_ROW,
     Column,
     choose_columns,
     convert,
@@ -127,7 +126,7 @@ def _read_all(config: TableDataConfig, columns: Mapping[str, Column], table: Tab
     whole = pa.concat_tables(table.scan([*columns, *guides]))
     values, missing = _fill(columns, whole)
     missing |= _find_missing(guides, whole)
-    rows = choose_rows(missing, config.missing, _HINT, np.arange(len(whole)) + FIRST_ROW)
+    rows = choose_rows(missing, config.missing, _HINT, np.arange(len(whole)))
     if not len(rows):
         raise ConfigError([Problem("data.missing", "expected examples; every row was dropped.")])
     arrays = {
@@ -153,8 +152,8 @@ def _open_stream(
     """Returns all rows, whose features are read when they are asked for."""
     targets = {name: columns[name] for name in list_labels(config)}
     guides = split_columns(config)
-    # There may be very many; messages count them from FIRST_ROW on.
-    rows = np.arange(table.num_rows, dtype=np.min_scalar_type(-table.num_rows - FIRST_ROW))
+    # There may be very many.
+    rows = np.arange(table.num_rows, dtype=np.min_scalar_type(-table.num_rows))
     if config.missing == "drop":
         used = [*columns, *guides]
         rows = np.concatenate(list(_find_complete(config, columns, table, used)))
@@ -168,7 +167,7 @@ def _open_stream(
         values, missing = _fill(targets, part)
         missing |= _find_missing(guides, part)
         if config.missing == "refuse":
-            choose_rows(missing, "refuse", _HINT, numbers + FIRST_ROW)
+            choose_rows(missing, "refuse", _HINT, numbers)
         kept = np.isin(numbers, rows, assume_unique=True)
         arrays = {
             name: convert(column, values[name].filter(pa.array(kept)), numbers[kept])
@@ -243,7 +242,7 @@ class _TableReader:
     ) -> dict[str, np.ndarray]:
         columns = {part.name: part for name in names for part in self._features[name]}
         values, missing = _fill(columns, table)
-        choose_rows(missing, self._config.missing, _HINT, rows + FIRST_ROW)
+        choose_rows(missing, self._config.missing, _HINT, rows)
         arrays = {name: convert(column, values[name], rows) for name, column in columns.items()}
         return {
             name: join(self._features[name], [arrays[part.name] for part in self._features[name]])

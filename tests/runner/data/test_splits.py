@@ -322,7 +322,7 @@ def test_a_class_of_the_test_alone_is_refused_by_file_and_row(compose_files, com
         rows_of(config)
     assert str(caught.value) == (
         "data.split.test_file: in test.csv, data.columns.kind.categories: expected one of the "
-        "categories in row 2; received 'dog' (str). Choose from ant, bee, cow."
+        "categories in row 1, counted from 0; received 'dog' (str). Choose from ant, bee, cow."
     )
     np.savez(tmp_path / "main.npz", image=np.zeros((4, 8, 8, 1)), kind=[0, 1, 0, 1])
     np.savez(tmp_path / "test.npz", image=np.zeros((2, 8, 8, 1)), kind=[1, 2])

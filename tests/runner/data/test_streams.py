@@ -150,15 +150,15 @@ def test_a_folder_of_parquet_files_is_one_table(compose, tmp_path):
             271,
             "a",
             None,
-            "data.missing: expected a value; column 'a' has none in row 272. Set "
+            "data.missing: expected a value; column 'a' has none in row 271, counted from 0. Set "
             "data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out.",
         ),
         (
             271,
             "kind",
             "w",
-            "data.columns.kind.categories: expected one of the categories in row 272; received "
-            "'w' (str). Choose from x, y, z.",
+            "data.columns.kind.categories: expected one of the categories in row 271, counted "
+            "from 0; received 'w' (str). Choose from x, y, z.",
         ),
     ],
 )
@@ -175,7 +175,7 @@ def test_the_last_row_that_its_type_has_room_for_is_named(compose_frame):
     frame = frame_of(128)
     frame.loc[127, "a"] = np.nan
     examples = read(streamed(compose_frame(frame)))
-    with pytest.raises(ConfigError, match="column 'a' has none in row 128"):
+    with pytest.raises(ConfigError, match="column 'a' has none in row 127"):
         list(iterate_batches(examples, 50))
 
 
@@ -215,8 +215,8 @@ def test_a_folder_of_arrays_is_read_from_its_files(compose, tmp_path):
     with pytest.raises(ConfigError) as caught:
         list(iterate_batches(read(streamed(config)), 16))
     assert str(caught.value) == (
-        "data.missing: expected a value; image has none in row 7. Set data.missing to drop such "
-        "rows or to keep them, or data.fill to a number."
+        "data.missing: expected a value; image has none in row 7, counted from 0. "
+        "Set data.missing to drop such rows or to keep them, or data.fill to a number."
     )
 
 

@@ -49,7 +49,7 @@ def validate_but_split(config):
 def test_a_missing_weight_is_refused_as_any_missing_value(compose_table):
     config = compose_table()
     message = error_of(load_dataset, config.data, config.model.inputs, config.seed)
-    assert "column 'trust' has none in row 4" in message
+    assert "column 'trust' has none in row 3" in message
 
 
 def test_an_array_of_weights_is_a_label_and_no_feature(compose, tmp_path):

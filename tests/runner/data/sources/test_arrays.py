@@ -98,7 +98,8 @@ def test_a_missing_value_is_refused_with_its_rows(compose_arrays):
     with pytest.raises(ConfigError) as caught:
         read_arrays(config.data)
     assert str(caught.value) == (
-        "data.missing: expected a value; image has none in row 1, 4, 5 and 1 more. "
+        "data.missing: expected a value; image has none in row 1, 4, 5 and 1 more, counted "
+        "from 0. "
         "Set data.missing to drop such rows or to keep them, or data.fill to a number."
     )
 

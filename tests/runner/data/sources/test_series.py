@@ -129,7 +129,7 @@ def test_windows_over_a_dropped_row_are_left_out(compose_series, tmp_path):
     assert examples.rows.tolist() == [0, 1, 2, 7, 8]
     assert examples.labels["y"].tolist() == [3.5, 4.5, 5.5, 10.5, 11.5]
     assert error_of(read_series, compose_series(file, "data.targets=[y]").data).startswith(
-        "data.missing: expected a value; column 'x' has none in row 7."
+        "data.missing: expected a value; column 'x' has none in row 6, counted from 0."
     )
 
 

@@ -139,7 +139,7 @@ def test_a_list_with_a_gap_is_missing(compose_table, tmp_path):
     file = "gaps.parquet"
     data = compose_table("data.targets=[y]", "data.classes=2", OF_WORDS, file=file).data
     assert error_of(read_examples, data, {}, 0).startswith(
-        "data.missing: expected a value; column 'words' has none in row 2, 3. "
+        "data.missing: expected a value; column 'words' has none in row 1, 2, counted from 0. "
     )
     examples = read_examples(replace(data, missing="drop"), {}, 0)
     assert examples.rows.tolist() == [0, 3, 4]
@@ -232,8 +232,8 @@ def test_missing_values_are_refused_with_their_rows(compose_table):
     config = compose_table("data.targets=[z]", text=MISSING)
     hint = "Set data.columns.COLUMN.fill to a value, or data.missing=drop to leave such rows out."
     assert error_of(read_table, config.data) == (
-        f"data.missing: expected a value; column 'x' has none in row 2. {hint}\n"
-        f"data.missing: expected a value; column 'y' has none in row 3. {hint}"
+        f"data.missing: expected a value; column 'x' has none in row 1, counted from 0. {hint}\n"
+        f"data.missing: expected a value; column 'y' has none in row 2, counted from 0. {hint}"
     )
 
 
@@ -342,7 +342,8 @@ def test_columns_that_are_declared_wrongly_are_named(compose_table, overrides, m
     [
         (
             ["data.columns.city.type=numeric"],
-            "data.columns.city: expected a number in row 1; received 'London' (str).",
+            "data.columns.city: expected a number in row 0, counted from 0; "
+            "received 'London' (str).",
         ),
         (
             ["data.columns.age.fill=old"],
@@ -350,7 +351,8 @@ def test_columns_that_are_declared_wrongly_are_named(compose_table, overrides, m
         ),
         (
             ["data.targets=[group]", "data.columns.group={type: categorical, categories: [a, b]}"],
-            "data.columns.group.categories: expected one of the categories in row 4; "
+            "data.columns.group.categories: expected one of the categories in row 3, counted "
+            "from 0; "
             "received 'c' (str). Choose from a, b.",
         ),
     ],
