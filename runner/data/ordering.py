@@ -103,7 +103,8 @@ def _shuffle_windows(
     block_order = np.argsort(np.argsort(runs)[blocks.runs], kind="stable")
     window_of_block = (np.argsort(block_order) // blocks.together).astype(np.int32)
     window = window_of_block[np.searchsorted(blocks.ends, source_rows, side="right")]
-    rows = np.lexsort((generator.random(len(source_rows), np.float32), window))
+    # There may be very many.
+    rows = np.lexsort((generator.random(len(source_rows), np.float32), window)).astype(np.int32)
     return Order(rows, _end_windows(window[rows], 1))
 
 

@@ -42,10 +42,35 @@ class Predictions:
 
 @dataclass
 class _Gathered:
-    """The batches so far of one output."""
+    """The examples so far that an output tells the class of; a split may have very many.
+
+    Attributes:
+        classifier: How to read the output.
+        classes: Number of classes.
+        seen: How many examples there were.
+        places: (usable,) integers a batch, the place of each among all.
+        actual: Likewise the class of each.
+        predicted: Likewise the one predicted.
+        confidence: Likewise its probability.
+    """
 
     classifier: Classifier
-    batches: list[Predictions] = field(default_factory=list)
+    classes: int = 0
+    seen: int = 0
+    places: list[np.ndarray] = field(default_factory=list)
+    actual: list[np.ndarray] = field(default_factory=list)
+    predicted: list[np.ndarray] = field(default_factory=list)
+    confidence: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, batch: Predictions) -> None:
+        """Keeps what is usable of a batch."""
+        usable = np.flatnonzero(batch.is_usable)
+        self.classes = batch.classes
+        self.places.append((self.seen + usable).astype(np.int32))
+        self.actual.append(batch.actual[usable].astype(np.int32))
+        self.predicted.append(batch.predicted[usable].astype(np.int32))
+        self.confidence.append(batch.confidence[usable])
+        self.seen += len(batch.is_usable)
 
 
 def classify_examples(
@@ -103,34 +128,39 @@ def _gather(
     predictions = predict_classes(classifier, outputs[classifier.output], label)
     if predictions is None:
         return False
-    gathered.batches.append(predictions)
+    gathered.add(predictions)
     return True
 
 
 def _conclude(
     gathered: _Gathered, examples: Examples, split: str, names: Sequence[str]
 ) -> ClassifyResult:
-    batches = gathered.batches
-    is_usable = np.concatenate([batch.is_usable for batch in batches])
-    actual = np.concatenate([batch.actual for batch in batches])[is_usable]
-    predicted = np.concatenate([batch.predicted for batch in batches])[is_usable]
-    confidence = np.concatenate([batch.confidence for batch in batches])[is_usable]
-    kept = np.flatnonzero(is_usable)
+    places, actual, predicted, confidence = (
+        _join(column)
+        for column in (gathered.places, gathered.actual, gathered.predicted, gathered.confidence)
+    )
     shown = find_worst(actual, predicted, confidence)
     return ClassifyResult(
         split=split,
         output=gathered.classifier.output,
         label=gathered.classifier.label,
-        classes=batches[0].classes,
-        rows=examples.rows[kept],
+        classes=gathered.classes,
+        rows=examples.rows[places],
         actual=actual,
         predicted=predicted,
         confidence=confidence,
-        left_out=int((~is_usable).sum()),
+        left_out=gathered.seen - len(places),
         shown=shown,
-        features=examples.take(kept[shown]).features,
-        class_names=tuple(names) if len(names) == batches[0].classes else (),
+        features=examples.take(places[shown]).features,
+        class_names=tuple(names) if len(names) == gathered.classes else (),
     )
+
+
+def _join(batches: list[np.ndarray]) -> np.ndarray:
+    """Returns all in one, and forgets them one by one."""
+    joined = np.concatenate(batches)
+    batches.clear()
+    return joined
 
 
 def predict_classes(
