@@ -64,6 +64,7 @@ def test_a_worker_that_dies_is_an_error_that_says_how():
     worker.close()
 
 
+@pytest.mark.slow
 def test_keras_trains_as_feedfetch_does(monkeypatch):
     monkeypatch.setitem(training._STEPS, "cnn", 10)
     (trained,) = training.measure(["cnn"], [32], rounds=1, peers=("feedfetch", "keras_peers"))

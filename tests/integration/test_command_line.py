@@ -3,8 +3,8 @@
 import csv
 import json
 import os
-import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -158,6 +158,7 @@ def test_forward_feeds_fetches_and_logs(project):
     assert artifact(run, "trace/forward.json").exists()
 
 
+@pytest.mark.slow
 def test_a_trained_run_is_evaluated_and_predicts(project, tmp_path):
     wine = (PROJECT / "tests" / "samples" / "wine.csv").read_text(encoding="utf-8").splitlines()
     table = ("data=table", f"data.file={PROJECT}/tests/samples/wine.csv")
@@ -254,6 +255,7 @@ def test_inspect_tells_what_a_model_costs_shows_the_data_and_runs_nothing(projec
     assert ["flops", "4.53", "M", "a", "batch", "of", "7,"] in [line[:7] for line in lines]
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_fresh_store_at_once_all_finish(project):
     processes = [project.start(*QUICK, f"seed={seed}") for seed in range(3)]
     for process in processes:
@@ -263,8 +265,8 @@ def test_processes_that_open_a_fresh_store_at_once_all_finish(project):
 
 
 def test_a_sweep_runs_every_combination_under_a_run_of_its_own(project):
-    varying = ["data.fold=0,1,2", "model.layers.logits.units=10,7"]
-    finished = project.run("-m", "model=mlp", "task.epochs=1", *varying)
+    varying = ["data.fold=0,1,2", "model.layers.logits.units=10,1"]
+    finished = project.run("-m", "model=mlp", "task.epochs=1", "model.loss.label=parity", *varying)
     assert finished.returncode == 1
     parent, *jobs = project.runs()
     assert parent.info.run_name == " ".join(varying)
@@ -280,7 +282,7 @@ def test_a_sweep_runs_every_combination_under_a_run_of_its_own(project):
     assert [float(row["test/accuracy"]) for row in table[::2]] == accuracies
     assert "Received a label value" in table[1]["error"]
     groups = list(csv.DictReader(artifact(parent, "sweep/groups.csv").read_text().splitlines()))
-    assert [row["model.layers.logits.units"] for row in groups] == ["10", "7"]
+    assert [row["model.layers.logits.units"] for row in groups] == ["10", "1"]
     assert float(groups[0]["test/accuracy_mean"]) == pytest.approx(np.mean(accuracies))
     assert float(groups[0]["test/accuracy_std"]) == pytest.approx(np.std(accuracies, ddof=1))
     assert (parent.data.metrics["jobs/finished"], parent.data.metrics["jobs/failed"]) == (3, 3)
@@ -290,13 +292,11 @@ def test_a_sweep_runs_every_combination_under_a_run_of_its_own(project):
 
 
 def test_a_step_that_fails_fails_the_run(project):
-    finished = project.run(*QUICK, "model.layers.logits.units=7")
+    finished = project.run(*QUICK, "model.layers.logits.units=1", "model.loss.label=parity")
     assert finished.returncode == 1
-    # Of the labels in the batch that are out of range, TensorFlow names one.
-    assert re.match(
-        r"step 'train': InvalidArgumentError: Received a label value of [789] which is outside the "
-        r"valid range of \[0, 7\)\.",
-        finished.stderr,
+    assert finished.stderr.startswith(
+        "step 'train': InvalidArgumentError: Received a label value of 1 which is outside the "
+        "valid range of [0, 1)."
     )
     assert "Traceback" not in finished.stderr
     (run,) = project.runs()
@@ -576,6 +576,7 @@ metrics: {accuracy: {type: SparseCategoricalAccuracy}}
 """
 
 
+@pytest.mark.slow
 def test_a_model_of_a_keras_file_is_run_and_trained_further(project):
     file = project.folder / "net.keras"
     subprocess.run([sys.executable, "-c", EXPORT, str(file)], check=True, timeout=TIMEOUT_SECONDS)
@@ -593,7 +594,8 @@ def test_a_model_of_a_keras_file_is_run_and_trained_further(project):
 
 
 def test_the_ui_shows_the_store_of_a_run(project):
-    port = "58231"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
     assert project.run(*QUICK).returncode == 0
     (run,) = project.runs()
     process = project.start("ui", "--run", run.info.run_id, "--port", port)

@@ -32,7 +32,17 @@ def overrides_of(file):
     return shlex.split(COMMAND.search(header_of(file))["overrides"])
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
+# Those of large models, which the zoo's own tests build too.
+LARGE = ("model/mobilenet.yaml", "model/resnet.yaml", "data/cifar10.yaml", "data/cifar100.yaml")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(file, marks=[pytest.mark.slow] if str(file) in LARGE else [], id=str(file))
+        for file in FILES
+    ],
+)
 def test_the_command_of_every_file_composes_validates_and_builds_it(compose, file):
     overrides = overrides_of(file)
     assert f"{file.parent}={file.stem}" in overrides or is_chosen(file)

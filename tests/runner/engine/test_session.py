@@ -149,15 +149,16 @@ def test_a_call_without_threads_gives_what_one_thread_gives(compose):
 
 
 def test_an_error_of_a_step_names_the_step_and_keeps_its_cause(compose):
-    config = compose("model=mlp", "model.layers.logits.units=7")
+    config = compose("model=mlp", "model.layers.logits.units=1", "model.loss.label=parity")
     with open_experiment(config) as (graph, session):
         train = session.callable(graph.training.train)
         arrays = {"image": np.zeros((1, 8, 8, 1), np.float32), "digit": np.array([9])}
+        arrays["parity"] = arrays["digit"]
         with pytest.raises(StepError) as caught:
             train(arrays)
     assert str(caught.value) == (
         "step 'train': InvalidArgumentError: Received a label value of 9 which is outside the "
-        "valid range of [0, 7).  Label values: 9"
+        "valid range of [0, 1).  Label values: 9"
     )
     assert isinstance(caught.value.__cause__, tf.errors.InvalidArgumentError)
 

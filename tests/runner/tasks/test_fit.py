@@ -239,7 +239,8 @@ def of(kind, results):
 
 # Keras's callback reads the learning rate so.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("plan", ["step", "pipeline", "loop"])
+# What a pipeline gathers is what a loop gathers, and a loop is the harder one.
+@pytest.mark.parametrize("plan", ["step", pytest.param("pipeline", marks=pytest.mark.slow), "loop"])
 @pytest.mark.parametrize("name", CASES)
 def test_training_is_that_of_fit_with(compose, file, fit, name, plan):
     config = compose_case(compose, file, CASES[name], f"plan.name={plan}")
