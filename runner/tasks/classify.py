@@ -1,7 +1,7 @@
 """Finds what a classifier takes the examples of a split for, and its worst mistakes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,7 +40,6 @@ class Predictions:
     classes: int
 
 
-@dataclass
 class _Gathered:
     """The examples so far that an output tells the class of; a split may have very many.
 
@@ -48,29 +47,40 @@ class _Gathered:
         classifier: How to read the output.
         classes: Number of classes.
         seen: How many examples there were.
-        places: (usable,) integers a batch, the place of each among all.
-        actual: Likewise the class of each.
-        predicted: Likewise the one predicted.
-        confidence: Likewise its probability.
     """
 
-    classifier: Classifier
-    classes: int = 0
-    seen: int = 0
-    places: list[np.ndarray] = field(default_factory=list)
-    actual: list[np.ndarray] = field(default_factory=list)
-    predicted: list[np.ndarray] = field(default_factory=list)
-    confidence: list[np.ndarray] = field(default_factory=list)
+    def __init__(self, classifier: Classifier, examples: int) -> None:
+        """Makes room for as many as `examples`."""
+        self.classifier = classifier
+        self.classes = 0
+        self.seen = 0
+        self._usable = 0
+        self._places = np.empty(examples, np.int32)
+        self._actual = np.empty(examples, np.int32)
+        self._predicted = np.empty(examples, np.int32)
+        self._confidence = np.empty(examples)
 
     def add(self, batch: Predictions) -> None:
         """Keeps what is usable of a batch."""
         usable = np.flatnonzero(batch.is_usable)
+        kept = slice(self._usable, self._usable + len(usable))
+        self._places[kept] = self.seen + usable
+        self._actual[kept] = batch.actual[usable]
+        self._predicted[kept] = batch.predicted[usable]
+        self._confidence[kept] = batch.confidence[usable]
         self.classes = batch.classes
-        self.places.append((self.seen + usable).astype(np.int32))
-        self.actual.append(batch.actual[usable].astype(np.int32))
-        self.predicted.append(batch.predicted[usable].astype(np.int32))
-        self.confidence.append(batch.confidence[usable])
         self.seen += len(batch.is_usable)
+        self._usable += len(usable)
+
+    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Returns (usable,) places among all, actual and predicted classes, and confidences."""
+        kept = slice(self._usable)
+        return (
+            self._places[kept],
+            self._actual[kept],
+            self._predicted[kept],
+            self._confidence[kept],
+        )
 
 
 def classify_examples(
@@ -96,7 +106,7 @@ def classify_examples(
         return
     step = session.callable(graph.classify)
     pending = [
-        _Gathered(classifier)
+        _Gathered(classifier, len(examples))
         for classifier in read_classifiers(config.model, list_targets(config.data))
         if classifier.output in graph.classify.fetches
     ]
@@ -135,10 +145,7 @@ def _gather(
 def _conclude(
     gathered: _Gathered, examples: Examples, split: str, names: Sequence[str]
 ) -> ClassifyResult:
-    places, actual, predicted, confidence = (
-        _join(column)
-        for column in (gathered.places, gathered.actual, gathered.predicted, gathered.confidence)
-    )
+    places, actual, predicted, confidence = gathered.read()
     shown = find_worst(actual, predicted, confidence)
     return ClassifyResult(
         split=split,
@@ -154,13 +161,6 @@ def _conclude(
         features=examples.take(places[shown]).features,
         class_names=tuple(names) if len(names) == gathered.classes else (),
     )
-
-
-def _join(batches: list[np.ndarray]) -> np.ndarray:
-    """Returns all in one, and forgets them one by one."""
-    joined = np.concatenate(batches)
-    batches.clear()
-    return joined
 
 
 def predict_classes(
