@@ -1,6 +1,6 @@
 """Lays out what the data look like, for the console."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from rich.table import Table
@@ -13,7 +13,7 @@ _MOST_CLASSES = 20
 
 def lay_out_tensors(result: ExamplesResult) -> Table:
     """Returns a row a feature and a label: what it is, and its values in short."""
-    table = _open_table(["data", "is", "shape", "dtype"], ["min", "mean", "max"])
+    table = open_table(["data", "is", "shape", "dtype"], ["min", "mean", "max"])
     for tensor in result.tensors:
         cells = [tensor.name, _describe_kind(tensor), format_shape(tensor.shape), tensor.dtype]
         # The mean of classes says nothing.
@@ -29,7 +29,7 @@ def lay_out_balance(result: BalanceResult, balance: LabelBalance) -> Table:
     Of many classes those that are rarest and most frequent among the examples to train on; of a
     number, nothing but how many examples there are.
     """
-    table = _open_table([balance.label], list(result.examples))
+    table = open_table([balance.label], list(result.examples))
     for index in _choose_classes(balance):
         counts = (f"{balance.counts[split][index]:,}" for split in result.examples)
         table.add_row(balance.classes[index], *counts)
@@ -62,7 +62,8 @@ def _choose_classes(balance: LabelBalance) -> list[int]:
     return [*order[:half].tolist(), *order[-half:].tolist()]
 
 
-def _open_table(columns: list[str], numbers: list[str]) -> Table:
+def open_table(columns: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Returns an empty table of columns of text, then of numbers."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runner.console import print_table
+from runner.data_tables import open_table
 from runner.results import JobGroup, SweepResult
 
 _TEST = "test/"
@@ -34,7 +35,7 @@ def print_sweep(result: SweepResult, notes: Sequence[str], console: Console | No
 
 def _job_table(result: SweepResult) -> Table:
     names = [name for name in result.metrics if name.startswith(_TEST)]
-    table = _open_table(["job", *result.varying, "status"], names)
+    table = open_table(["job", *result.varying, "status"], names)
     for job in result.jobs:
         values = [job.overrides.get(key, "") for key in result.varying]
         metrics = [_format(job.metrics.get(name)) for name in names]
@@ -45,21 +46,12 @@ def _job_table(result: SweepResult) -> Table:
 def _spread_table(groups: Sequence[JobGroup]) -> Table:
     """Returns a row a group and metric: the mean, the deviation, the interval of the mean."""
     keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
-    table = _open_table([*keys, "metric"], ["jobs", "mean", "std", "95 % from", "to"])
+    table = open_table([*keys, "metric"], ["jobs", "mean", "std", "95 % from", "to"])
     for group in groups:
         values = [group.overrides.get(key, "") for key in keys]
         for name, spread in group.spreads.items():
             numbers = map(_format, (spread.mean, spread.std, spread.low, spread.high))
             table.add_row(*values, name, str(spread.jobs), *numbers)
-    return table
-
-
-def _open_table(columns: Sequence[str], numbers: Sequence[str]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 

@@ -1,13 +1,12 @@
 """Lays out as tables what the data of a run look like."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from runner.results import BalanceResult, ExamplesResult, LabelBalance
 from runner.tracking.pictures.kinds import choose_kinds
+from runner.tracking.rows import format_rows
 from runner.tracking.table import format_columns
 
 _MOST_LETTERS = 80
@@ -17,7 +16,7 @@ def format_balance(result: BalanceResult) -> str:
     """Returns a CSV table: a row a class, or a range of numbers, and how many of each split."""
     splits = list(result.examples)
     rows = (row for balance in result.labels for row in _list_counts(balance, splits))
-    return _format(["label", "class", "from", "to", *splits], rows)
+    return format_rows(["label", "class", "from", "to", *splits], rows)
 
 
 def _list_counts(balance: LabelBalance, splits: Sequence[str]) -> Iterator[list[object]]:
@@ -49,7 +48,7 @@ def format_schema(result: ExamplesResult) -> str:
         ]
         for tensor in result.tensors
     )
-    return _format(header, rows)
+    return format_rows(header, rows)
 
 
 def format_examples(result: ExamplesResult) -> str:
@@ -75,11 +74,3 @@ def _shorten(values: np.ndarray) -> np.ndarray:
     return (
         texts.astype(f"<U{_MOST_LETTERS}") if texts.dtype.itemsize // 4 > _MOST_LETTERS else texts
     )
-
-
-def _format(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -1,11 +1,9 @@
 """Lays out what came of a sweep: as tables, and as metrics of its run."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from runner.results import Metrics, Spread, SweepResult
+from runner.tracking.rows import format_rows
 from runner.tracking.tracker import Status
 
 _SPREAD = tuple(field.name for field in fields(Spread))
@@ -15,7 +13,7 @@ _COLUMNS = {"low": "ci95_low", "high": "ci95_high"}
 def format_jobs(result: SweepResult) -> str:
     """Returns a CSV table: a row a job, what it was started with, how it ended, its metrics."""
     keys = list(dict.fromkeys(key for job in result.jobs for key in job.overrides))
-    return _format(
+    return format_rows(
         ["job", *keys, "status", *result.metrics, "run_id", "error"],
         (
             [
@@ -35,7 +33,7 @@ def format_groups(result: SweepResult) -> str:
     """Returns a CSV table: a row a group of jobs, what they share, how each metric spreads."""
     keys = list(dict.fromkeys(key for group in result.groups for key in group.overrides))
     names = list(dict.fromkeys(name for group in result.groups for name in group.spreads))
-    return _format(
+    return format_rows(
         [*keys, "jobs", *(f"{name}_{_name(part)}" for name in names for part in _SPREAD)],
         (
             [
@@ -71,11 +69,3 @@ def summarize_sweep(result: SweepResult) -> Metrics:
 
 def _name(part: str) -> str:
     return _COLUMNS.get(part, part)
-
-
-def _format(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -15,7 +15,7 @@ from models.config import TensorConfig
 from models.problems import ConfigError, Problem, expected
 from runner.config import PadConfig, RecordConfig, TFRecordDataConfig
 from runner.data.digests import digest_files
-from runner.data.examples import Blocks, Examples, LazyColumn
+from runner.data.examples import Blocks, Examples, LazyColumn, decode_texts
 from runner.data.memory import VARYING_LENGTH, is_streamed
 from runner.data.ragged import hold_rows, pad_rows
 from runner.data.sources.records import list_records
@@ -295,7 +295,7 @@ def _decode(
 def _to_array(values: tf.Tensor, tensor: TensorConfig) -> np.ndarray:
     array: np.ndarray = values.numpy()
     if tensor.dtype == "string":
-        return np.char.decode(array.astype(bytes), "utf-8").astype(object)
+        return decode_texts(array)
     return array
 
 
