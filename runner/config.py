@@ -616,7 +616,12 @@ class OffTrackingConfig(TrackingConfig):
 
 
 @dataclass
-class SqliteTrackingConfig(TrackingConfig):
+class StoreTrackingConfig(TrackingConfig):
+    """MLflow, of whatever kind its store is."""
+
+
+@dataclass
+class SqliteTrackingConfig(StoreTrackingConfig):
     """MLflow on a SQLite file and a folder.
 
     Attributes:
@@ -626,6 +631,17 @@ class SqliteTrackingConfig(TrackingConfig):
 
     database: str = MISSING
     artifacts: str = MISSING
+
+
+@dataclass
+class ServerTrackingConfig(StoreTrackingConfig):
+    """An MLflow server; who asks is told by MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN.
+
+    Attributes:
+        uri: The server's address, such as http://127.0.0.1:5000, without user information.
+    """
+
+    uri: str = MISSING
 
 
 @dataclass
@@ -779,5 +795,14 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "inspect": InspectConfig,
         "benchmark": BenchmarkConfig,
     },
-    "tracking": {"sqlite": SqliteTrackingConfig, "off": OffTrackingConfig},
+    "tracking": {
+        "off": OffTrackingConfig,
+        "server": ServerTrackingConfig,
+        "sqlite": SqliteTrackingConfig,
+    },
 }
+
+
+def name_kind(group: str, config: object) -> str:
+    """Returns the kind of `config`, one of a group's: ``sqlite`` of a ``SqliteTrackingConfig``."""
+    return next(name for name, kind in SCHEMAS[group].items() if type(config) is kind)

@@ -17,7 +17,7 @@ from runner.config import (
     ForwardConfig,
     InspectConfig,
     PredictConfig,
-    SqliteTrackingConfig,
+    StoreTrackingConfig,
     TrainConfig,
 )
 from runner.console import Reporter
@@ -204,7 +204,7 @@ def _open_tracker(config: ExperimentConfig, context: RunContext) -> Tracker:
     if context.resolved:
         text = settle_statistics(context.resolved, config)
         (context.output_dir / RESOLVED_FILE).write_text(text, encoding="utf-8")
-    if isinstance(config.tracking, SqliteTrackingConfig):
+    if isinstance(config.tracking, StoreTrackingConfig):
         return start_run(config, config.tracking, context, _SOURCE)
     return FolderTracker(context.output_dir)
 

@@ -15,9 +15,9 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from models.problems import ConfigError, expected
-from runner.composition import compose_open, open_hydra
-from runner.config import SPLIT_COLUMNS, ImagesDataConfig, TrackingConfig
+from models.problems import ConfigError, Problem, expected
+from runner.composition import compose_open, open_hydra, to_config
+from runner.config import SPLIT_COLUMNS, ExperimentConfig, ImagesDataConfig, TrackingConfig
 from runner.resolved import format_group
 from runner.tracking.runs import read_run
 
@@ -109,6 +109,20 @@ def inherit(overrides: Sequence[str], folder: Path) -> Inherited | None:
         places += map(str, value if isinstance(value, list) else [value])
     search_path = f"{_SEARCH_PATH}=[{','.join(places)}]"
     return Inherited(added, search_path, config["data"], logged.weights)
+
+
+def settle_config(cfg: DictConfig, inherited: Inherited | None) -> ExperimentConfig:
+    """Returns the configuration that `cfg` holds on top of the run that it names.
+
+    Raises:
+        ConfigError: If a file names a run, or what ``to_config`` raises it for.
+    """
+    if inherited is not None:
+        inherited.settle(cfg)
+    elif cfg.from_run is not None:
+        message = "expected on the command line, not in a file, since it changes what is composed."
+        raise ConfigError([Problem(OPTION, message)])
+    return to_config(cfg)
 
 
 def _parse(overrides: Sequence[str]) -> Iterator[Override]:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from runner.config import SCHEMAS, ExperimentConfig
+from runner.config import SCHEMAS, ExperimentConfig, name_kind
 
 FILE = "resolved.yaml"
 
@@ -30,7 +30,7 @@ def format_resolved(config: ExperimentConfig, cfg: DictConfig) -> str:
     del tree["model"]["preprocess"]  # which is the data's
     for path, text in _find_environment(OmegaConf.to_container(cfg, resolve=False)):
         _replace(tree, path, text)
-    kinds = {group: _name_kind(group, getattr(config, group)) for group in SCHEMAS}
+    kinds = {group: name_kind(group, getattr(config, group)) for group in SCHEMAS}
     return yaml.safe_dump({"kinds": kinds, "config": tree}, sort_keys=False, allow_unicode=True)
 
 
@@ -54,10 +54,6 @@ def settle_statistics(text: str, config: ExperimentConfig) -> str:
     resolved = yaml.safe_load(text)
     resolved["config"]["data"]["preprocess"] = config.data.preprocess
     return yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-
-
-def _name_kind(group: str, value: object) -> str:
-    return next(name for name, kind in SCHEMAS[group].items() if type(value) is kind)
 
 
 def _find_environment(tree: Any, path: _Path = ()) -> Iterator[tuple[_Path, str]]:

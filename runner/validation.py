@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from models.config import TensorConfig
 from models.declarations import check_call
@@ -33,6 +34,7 @@ from runner.config import (
     PredictConfig,
     RandomDataConfig,
     SeriesDataConfig,
+    ServerTrackingConfig,
     SqliteTrackingConfig,
     TaskConfig,
     TextDataConfig,
@@ -444,6 +446,22 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
                 yield expected(f"tracking.{key}", "an absolute path", path)
             if set(path) & set("?%#"):
                 yield expected(f"tracking.{key}", "a path without ?, % and #", path)
+    if isinstance(tracking, ServerTrackingConfig):
+        yield from _validate_server(tracking)
+
+
+def _validate_server(tracking: ServerTrackingConfig) -> Iterator[Problem]:
+    parts = urlsplit(tracking.uri)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        what = "a server's address, such as http://127.0.0.1:5000"
+        yield expected("tracking.uri", what, tracking.uri)
+    elif parts.username is not None or parts.password is not None:
+        # Not shown: it holds a secret.
+        yield Problem(
+            "tracking.uri",
+            "expected an address without user information. Set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment.",
+        )
 
 
 def _validate_replacements(config: ExperimentConfig) -> Iterator[Problem]:

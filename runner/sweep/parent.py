@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.config import ExperimentConfig, SqliteTrackingConfig
+from runner.config import ExperimentConfig, StoreTrackingConfig
 from runner.results import JobResult, RunOutcome
 from runner.signals import hold_signals
 from runner.sweep.overrides import name_sweep, read_overrides, read_settings
@@ -49,7 +49,7 @@ class Sweep:
         Raises:
             ConfigError: If the store cannot be opened, or the experiment was deleted in it.
         """
-        if self._tracker.run_id is None and isinstance(config.tracking, SqliteTrackingConfig):
+        if self._tracker.run_id is None and isinstance(config.tracking, StoreTrackingConfig):
             self._overrides = read_overrides(folder)
             self._tracker = start_sweep(
                 config,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from models.problems import ConfigError, Problem
-from runner.config import ExperimentConfig, SqliteTrackingConfig
+from runner.config import ExperimentConfig, StoreTrackingConfig, name_kind
 from runner.results import Result
 from runner.signals import hold_signals
 from runner.tracking.entries import (
@@ -160,15 +160,15 @@ class SpoolTracker:
             _give_back(self._courier)
 
 
-def start_courier(tracking: SqliteTrackingConfig) -> None:
+def start_courier(tracking: StoreTrackingConfig) -> None:
     """Has the configured store opened ahead, while this process does something else."""
     courier = _take_courier()
-    courier.tell(open=asdict(tracking))
+    courier.tell(open=[name_kind("tracking", tracking), asdict(tracking)])
     _give_back(courier)
 
 
 def start_run(
-    config: ExperimentConfig, tracking: SqliteTrackingConfig, context: RunContext, source: Path
+    config: ExperimentConfig, tracking: StoreTrackingConfig, context: RunContext, source: Path
 ) -> SpoolTracker:
     """Returns the tracker of a new run in the configured store, its params and tags logged.
 
@@ -186,7 +186,7 @@ def start_run(
 
 def start_sweep(
     config: ExperimentConfig,
-    tracking: SqliteTrackingConfig,
+    tracking: StoreTrackingConfig,
     context: RunContext,
     source: Path,
     *,
@@ -221,7 +221,7 @@ def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
 
 
 def describe_start(
-    config: ExperimentConfig, tracking: SqliteTrackingConfig, context: RunContext, source: Path
+    config: ExperimentConfig, tracking: StoreTrackingConfig, context: RunContext, source: Path
 ) -> RunStarted:
     """Returns what a run says of itself first; the arguments are those of ``start_run``."""
     return RunStarted(

@@ -6,7 +6,7 @@ writes take no time from training, and a run whose process was killed is closed 
 It is told what to do by lines of JSON on its standard input, and answers by lines of JSON on its
 standard output:
 
-- ``{"open": TRACKING}``: the store is opened ahead. No answer.
+- ``{"open": [KIND, TRACKING]}``: the store is opened ahead. No answer.
 - ``{"run": FILE}``: the entries of a spool are delivered as they come. ``{"run_id": ID}`` once the
   run is created, or ``{"problem": [PLACE, MESSAGE]}`` where it cannot be; at its end
   ``{"done": true}``, or ``{"lost": REASON}`` where the store did not take all of it. The run of a
@@ -33,10 +33,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.problems import ConfigError, Problem
 from runner.clock import now_ms
-from runner.config import SqliteTrackingConfig
+from runner.config import SCHEMAS, StoreTrackingConfig
 from runner.tracking.entries import RunEnded, RunStarted
 from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
 from runner.tracking.spool import Spooled, SpoolError, SpoolReader
+from runner.tracking.store import store_uri
 from runner.tracking.tracker import Status
 
 _LOOK_SECONDS = 0.2
@@ -76,7 +77,8 @@ class _Deliveries:
     def do(self, command: Mapping[str, Any]) -> None:
         if "open" in command:
             # What is wrong with the store is told when a run is to be created in it.
-            tracking = SqliteTrackingConfig(**command["open"])
+            kind, values = command["open"]
+            tracking = SCHEMAS["tracking"][kind](**values)
             with suppress(ConfigError):
                 self._stores.open(tracking)
             if tracking.pictures:
@@ -104,10 +106,11 @@ class _Stores:
     def __init__(self) -> None:
         self._clients: dict[str, MlflowClient] = {}
 
-    def open(self, tracking: SqliteTrackingConfig) -> MlflowClient:
-        if tracking.database not in self._clients:
-            self._clients[tracking.database] = open_store(tracking)
-        return self._clients[tracking.database]
+    def open(self, tracking: StoreTrackingConfig) -> MlflowClient:
+        uri = store_uri(tracking)
+        if uri not in self._clients:
+            self._clients[uri] = open_store(tracking)
+        return self._clients[uri]
 
 
 class _Delivery:

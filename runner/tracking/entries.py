@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.config import SqliteTrackingConfig
+from runner.config import StoreTrackingConfig
 from runner.results import Result
 from runner.tracking.tracker import Status
 
@@ -21,7 +21,7 @@ class RunStarted:
         output_dir: The run's folder, which holds the composed configuration and the log.
     """
 
-    tracking: SqliteTrackingConfig
+    tracking: StoreTrackingConfig
     name: str
     tags: Mapping[str, str]
     params: Mapping[str, str]

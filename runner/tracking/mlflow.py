@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from models.problems import ConfigError, Problem
-from runner.config import SqliteTrackingConfig
+from runner.config import SqliteTrackingConfig, StoreTrackingConfig
 from runner.resolved import FILE as RESOLVED_FILE
 from runner.results import (
     Arrays,
@@ -63,7 +63,7 @@ from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.loaded import format_loaded
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.runs import PREPROCESS, WEIGHTS
-from runner.tracking.store import store_lock, store_uri
+from runner.tracking.store import lock_store, store_uri
 from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
 from runner.tracking.traces import format_layers, format_operations, format_types
@@ -392,14 +392,14 @@ def prepare_drawing() -> None:
         importlib.import_module("runner.tracking.pictures.drawing")
 
 
-def open_store(tracking: SqliteTrackingConfig) -> MlflowClient:
+def open_store(tracking: StoreTrackingConfig) -> MlflowClient:
     """Returns a client of the configured store, whose tables are created where they are not there.
 
     Raises:
         ConfigError: If the store cannot be opened.
     """
     try:
-        with store_lock(tracking):
+        with lock_store(tracking):
             client = MlflowClient(store_uri(tracking))
             # The client opens the store when it is first asked something.
             client.get_experiment_by_name(tracking.experiment)
@@ -420,7 +420,7 @@ def create_run(client: MlflowClient, started: RunStarted, time_ms: int) -> Mlflo
     Raises:
         ConfigError: If the experiment was deleted.
     """
-    with store_lock(started.tracking):
+    with lock_store(started.tracking):
         experiment_id = _open_experiment(client, started.tracking)
     run = client.create_run(experiment_id, time_ms, dict(started.tags), run_name=started.name)
     opened = MlflowRun(client, run.info.run_id, started)
@@ -432,12 +432,11 @@ def create_run(client: MlflowClient, started: RunStarted, time_ms: int) -> Mlflo
     return opened
 
 
-def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> str:
+def _open_experiment(client: MlflowClient, tracking: StoreTrackingConfig) -> str:
     experiment = client.get_experiment_by_name(tracking.experiment)
     if experiment is None:
-        folder = Path(tracking.artifacts) / re.sub(r"\W", "_", tracking.experiment)
         created: str = client.create_experiment(
-            tracking.experiment, artifact_location=folder.as_uri(), tags=_MODEL_TRAINING
+            tracking.experiment, artifact_location=_place_artifacts(tracking), tags=_MODEL_TRAINING
         )
         return created
     if experiment.lifecycle_stage == "deleted":
@@ -448,6 +447,14 @@ def _open_experiment(client: MlflowClient, tracking: SqliteTrackingConfig) -> st
         raise ConfigError([Problem("tracking.experiment", message)])
     found: str = experiment.experiment_id
     return found
+
+
+def _place_artifacts(tracking: StoreTrackingConfig) -> str | None:
+    """Returns the address of the experiment's files; None where the server chooses."""
+    if not isinstance(tracking, SqliteTrackingConfig):
+        return None
+    folder = Path(tracking.artifacts) / re.sub(r"\W", "_", tracking.experiment)
+    return folder.as_uri()
 
 
 def _name_place(result: Drawable) -> str:

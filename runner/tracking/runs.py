@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 
 from models.problems import ConfigError, expected
-from runner.config import SqliteTrackingConfig, TrackingConfig
+from runner.config import StoreTrackingConfig, TrackingConfig
 from runner.resolved import FILE
-from runner.tracking.store import store_lock, store_uri
+from runner.tracking.store import open_client, store_uri
 
 WEIGHTS = "weights/weights.npz"
 PREPROCESS = "config/preprocess.yaml"
@@ -48,7 +48,7 @@ def read_run(tracking: TrackingConfig, run: str, path: str) -> LoggedRun:
     """
     if Path(run).is_dir():
         return _read_folder(Path(run), path)
-    if not isinstance(tracking, SqliteTrackingConfig):
+    if not isinstance(tracking, StoreTrackingConfig):
         what = "the folder of a run, since tracking=off has no store"
         raise ConfigError([expected(path, what, run)])
     return _read_stored(tracking, run, path)
@@ -66,22 +66,16 @@ def _read_folder(folder: Path, path: str) -> LoggedRun:
     return _read_files(resolved, weights, path, str(folder))
 
 
-def _read_stored(tracking: SqliteTrackingConfig, run: str, path: str) -> LoggedRun:
-    if not Path(tracking.database).exists():
-        hint = f"There is no store at {tracking.database}."
-        raise ConfigError([expected(path, "a run's id or its folder", run, hint)])
+def _read_stored(tracking: StoreTrackingConfig, run: str, path: str) -> LoggedRun:
+    client = open_client(tracking)
     # To import it takes a second, which a command that names no run does not spend.
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    with store_lock(tracking):
-        client = MlflowClient(store_uri(tracking))
-        try:
-            status = client.get_run(run).info.status
-        except MlflowException as error:
-            hint = f"There is no such run in {tracking.database}."
-            problem = expected(path, "a run's id or its folder", run, hint)
-            raise ConfigError([problem]) from error
+    try:
+        status = client.get_run(run).info.status
+    except MlflowException as error:
+        hint = f"There is no such run in {store_uri(tracking)}."
+        raise ConfigError([expected(path, "a run's id or its folder", run, hint)]) from error
     with tempfile.TemporaryDirectory() as folder:
         try:
             artifact = RESOLVED

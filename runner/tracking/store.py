@@ -1,24 +1,76 @@
-"""The SQLite store: found writable before anything else is done, initialised once."""
+"""Where runs are kept: a SQLite file, found writable and initialised once, or a server."""
 
+import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from models.problems import ConfigError, expected
-from runner.config import SqliteTrackingConfig, TrackingConfig
+from models.problems import ConfigError, Problem, expected
+from runner.config import (
+    ServerTrackingConfig,
+    SqliteTrackingConfig,
+    StoreTrackingConfig,
+    TrackingConfig,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
-def store_uri(config: SqliteTrackingConfig) -> str:
+def store_uri(config: StoreTrackingConfig) -> str:
     """Returns the store's address as MLflow takes it."""
-    return f"sqlite:///{config.database}"
+    match config:
+        case SqliteTrackingConfig():
+            return f"sqlite:///{config.database}"
+        case ServerTrackingConfig():
+            return config.uri
+    raise TypeError(f"no store is a {type(config).__name__}")
 
 
-def store_lock(config: SqliteTrackingConfig) -> FileLock:
+def lock_store(config: StoreTrackingConfig) -> AbstractContextManager[object]:
     """Returns the lock that processes hold while they open the store.
 
     Processes that open a fresh store at once would each create its tables, and all but one crash.
+    A server opens its own.
     """
-    return FileLock(f"{config.database}.lock")
+    if isinstance(config, SqliteTrackingConfig):
+        return FileLock(f"{config.database}.lock")
+    return nullcontext()
+
+
+def require_store(config: TrackingConfig) -> StoreTrackingConfig:
+    """Returns `config` where it is of a store that has runs in it, as far as can be told here.
+
+    Raises:
+        ConfigError: If nothing is kept, or there is no such file.
+    """
+    if not isinstance(config, StoreTrackingConfig):
+        raise ConfigError([Problem("tracking", "nothing is kept with tracking=off.")])
+    if isinstance(config, SqliteTrackingConfig) and not Path(config.database).exists():
+        what = "a store with runs in it"
+        raise ConfigError([expected("tracking.database", what, config.database, "Run one first.")])
+    return config
+
+
+def open_client(config: TrackingConfig) -> "MlflowClient":
+    """Returns a client of a store that has runs in it. Imports MLflow, which takes a second.
+
+    Raises:
+        ConfigError: If nothing is kept, or there is no such store.
+    """
+    config = require_store(config)
+    # Read when MLflow is imported.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient
+
+    with lock_store(config):
+        client = MlflowClient(store_uri(config))
+        if isinstance(config, SqliteTrackingConfig):
+            # The client opens the store when it is first asked something.
+            client.search_experiments(max_results=1)
+    return client
 
 
 def prepare_store(config: TrackingConfig) -> None:

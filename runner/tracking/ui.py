@@ -3,12 +3,11 @@
 import os
 import socket
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 from models.problems import ConfigError, Problem, expected
-from runner.config import SqliteTrackingConfig, TrackingConfig
-from runner.tracking.store import store_uri
+from runner.config import ServerTrackingConfig, StoreTrackingConfig, TrackingConfig
+from runner.tracking.store import open_client, require_store, store_uri
 
 _HOST = "127.0.0.1"
 
@@ -24,13 +23,10 @@ def serve_ui(tracking: TrackingConfig, run_id: str | None, port: int) -> NoRetur
     Raises:
         ConfigError: If there is no such store or run, or the port is taken.
     """
-    if not isinstance(tracking, SqliteTrackingConfig):
-        raise ConfigError([Problem("tracking", "nothing is kept with tracking=off.")])
-    if not Path(tracking.database).exists():
-        what = "a store with runs in it"
-        raise ConfigError(
-            [expected("tracking.database", what, tracking.database, "Run one first.")]
-        )
+    if isinstance(tracking, ServerTrackingConfig):
+        message = f"a server shows its runs itself: open {tracking.uri} in a browser."
+        raise ConfigError([Problem("tracking", message)])
+    tracking = require_store(tracking)
     _require_port(port)
     page = "#/experiments" if run_id is None else _run_page(tracking, run_id)
     # Without the workflow, the UI opens on language models and hides training runs.
@@ -48,12 +44,12 @@ def serve_ui(tracking: TrackingConfig, run_id: str | None, port: int) -> NoRetur
     os.execve(sys.executable, command, environment)
 
 
-def _run_page(tracking: SqliteTrackingConfig, run_id: str) -> str:
-    from mlflow import MlflowClient
+def _run_page(tracking: StoreTrackingConfig, run_id: str) -> str:
+    client = open_client(tracking)
     from mlflow.exceptions import MlflowException
 
     try:
-        run = MlflowClient(store_uri(tracking)).get_run(run_id)
+        run = client.get_run(run_id)
     except MlflowException as error:
         raise ConfigError([expected("--run", "the id of a run", run_id)]) from error
     return f"#/experiments/{run.info.experiment_id}/runs/{run_id}"

@@ -140,8 +140,8 @@ def test_a_command_that_names_no_run_takes_nothing_over(tmp_path):
         ),
         (
             ["from_run=abc", "tracking.database={folder}/no.db"],
-            "from_run: expected a run's id or its folder; received 'abc' (str). There is no store "
-            "at {folder}/no.db.",
+            "tracking.database: expected a store with runs in it; received '{folder}/no.db' (str). "
+            "Run one first.",
         ),
         (
             ["from_run={folder}"],

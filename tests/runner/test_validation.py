@@ -154,6 +154,17 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "tracking.database: expected a path without ?, % and #; received '/tmp/a?b.db' (str).",
         ),
         (
+            ["tracking=server", "tracking.uri=somewhere"],
+            "tracking.uri: expected a server's address, such as http://127.0.0.1:5000; received "
+            "'somewhere' (str).",
+        ),
+        (
+            ["tracking=server", "tracking.uri=http://me:word@127.0.0.1:5000"],
+            "tracking.uri: expected an address without user information. Set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in "
+            "the environment.",
+        ),
+        (
             ["data.batch_size=0"],
             "data.batch_size: expected a number of 1 or more; received 0 (int).",
         ),
