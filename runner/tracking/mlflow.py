@@ -68,6 +68,7 @@ from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
 from runner.tracking.traces import format_layers, format_operations, format_types
 from runner.tracking.tracker import Status
+from runner.tracking.view import add_columns
 
 # Read when MLflow is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -176,6 +177,7 @@ class MlflowRun:
             self._log_text("error.txt", end.error)
         for file in sorted(self._output_dir.glob("*.log")):
             self._client.log_artifact(self.run_id, str(file))
+        add_columns(self._client, self.run_id)
         self._client.set_terminated(self.run_id, end.status.value, self._time_ms)
 
     def _log_result(self, result: Result) -> None:
