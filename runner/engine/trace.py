@@ -36,7 +36,7 @@ def read_trace(
         name=name,
         chrome_trace=analysis.chrome_trace.format_to_string(),
         operations=tuple(_read_operations(metadata.step_stats, places)),
-        peak_bytes={name: int(peak.num_bytes) for name, peak in peaks.items()},
+        peak_bytes={name: int(peak.num_bytes) for name, peak in peaks.items() if peak.num_bytes},
         partition_graphs=tuple(map(str, metadata.partition_graphs)),
         top=top,
     )

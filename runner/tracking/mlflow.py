@@ -227,7 +227,7 @@ class MlflowRun:
             case StopResult():
                 self._log_stop(result)
             case WaitResult():
-                self._add_metrics({"data/waited_share": result.share}, 0)
+                self._add_metrics({"time/waited_share": result.share}, 0)
             case SweepResult():
                 self._log_sweep(result)
             case DrawingResult():
