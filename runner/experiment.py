@@ -70,7 +70,12 @@ _PREDICTIONS = "predictions.csv"
 
 
 def run_experiment(
-    config: ExperimentConfig, context: RunContext, reporter: Reporter, clock: PhaseClock
+    config: ExperimentConfig,
+    context: RunContext,
+    reporter: Reporter,
+    clock: PhaseClock,
+    *,
+    tracker: Tracker | None = None,
 ) -> RunOutcome:
     """Runs what `config` declares, logs it, shows it and returns what remains of it.
 
@@ -79,6 +84,8 @@ def run_experiment(
         context: How the run came to be.
         reporter: Shows the run to the person who started it.
         clock: Takes the wall time of each phase.
+        tracker: Where the run is logged, in place of the configured store, as in a
+            ``MemoryTracker``.
 
     Raises:
         ConfigError: If the data, Keras, the Session or the store refuse the configuration; no run
@@ -87,7 +94,7 @@ def run_experiment(
             FAILED.
     """
     if isinstance(config.task, InspectConfig | BenchmarkConfig):
-        return _look_at_model(config, config.task, context, reporter, clock)
+        return _look_at_model(config, config.task, context, reporter, clock, tracker)
     with ExitStack() as stack:
         with clock.phase("session"):
             reporter.show_warnings(open_process(config.session))
@@ -103,7 +110,7 @@ def run_experiment(
         with clock.phase("session"):
             session = stack.enter_context(open_session(graph, config.session))
         with clock.phase("log"), hold_signals():
-            tracker = stack.enter_context(closing(_open_tracker(config, context)))
+            tracker = stack.enter_context(closing(_open_tracker(config, context, tracker)))
             tracker.log_tags({"devices": ", ".join(session.devices)})
             tracker.log_result(described)
             if isinstance(config.task, TrainConfig):
@@ -153,6 +160,7 @@ def _look_at_model(
     context: RunContext,
     reporter: Reporter,
     clock: PhaseClock,
+    tracker: Tracker | None,
 ) -> RunOutcome:
     """Tells of a model what takes no Session of its own: its parts, or how fast it answers."""
     results: list[Result] = []
@@ -169,7 +177,7 @@ def _look_at_model(
             results += benchmark(config, task)
     with ExitStack() as stack:
         with clock.phase("log"), hold_signals():
-            tracker = stack.enter_context(closing(_open_tracker(config, context)))
+            tracker = stack.enter_context(closing(_open_tracker(config, context, tracker)))
         metrics = _log_results(results, tracker, reporter, clock)
     reporter.show_end(tracker.run_id, clock.seconds)
     return RunOutcome(tracker.run_id, metrics)
@@ -200,10 +208,15 @@ def _save_fault(fault: FaultResult, context: RunContext) -> str:
     return f"The batch and the weights are saved; replay it with\n    {' '.join(command)}"
 
 
-def _open_tracker(config: ExperimentConfig, context: RunContext) -> Tracker:
+def _open_tracker(
+    config: ExperimentConfig, context: RunContext, tracker: Tracker | None
+) -> Tracker:
+    """Returns the run's tracker, which is `tracker` where it is given."""
     if context.resolved:
         text = settle_statistics(context.resolved, config)
         (context.output_dir / RESOLVED_FILE).write_text(text, encoding="utf-8")
+    if tracker is not None:
+        return tracker
     if isinstance(config.tracking, StoreTrackingConfig):
         return start_run(config, config.tracking, context, _SOURCE)
     return FolderTracker(context.output_dir)

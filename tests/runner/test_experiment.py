@@ -13,8 +13,11 @@ from runner.clock import PhaseClock
 from runner.console import Reporter
 from runner.engine.graph import build_graph
 from runner.experiment import run_experiment
+from runner.results import DataResult, SplitResult
 from runner.tasks.adapt import adapt
-from runner.tracking.tracker import RunContext
+from runner.tracking.entries import TagsAdded
+from runner.tracking.memory import MemoryTracker
+from runner.tracking.tracker import RunContext, Status
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,25 @@ def test_a_run_frees_its_graph_and_its_session(compose, tmp_path, monkeypatch, o
     gc.collect()
     assert len(graphs) == len(sessions) == 2
     assert [reference() for reference in (*graphs, *sessions)] == [None] * 4
+
+
+def test_a_run_can_be_had_in_memory(compose, tmp_path):
+    config = compose("model=mlp", "task.epochs=2", "trace.steps=null")
+    tracker = MemoryTracker()
+    reporter = Reporter([], Console(file=io.StringIO()))
+    context = RunContext([], tmp_path)
+    outcome = run_experiment(config, context, reporter, PhaseClock(), tracker=tracker)
+    assert tracker.status is Status.FINISHED
+    assert tracker.tags["devices"] == "/CPU:0"
+    assert isinstance(tracker.entries[0], TagsAdded)
+    assert isinstance(tracker.list_results(object)[0], DataResult)
+    results = tracker.list_results(SplitResult)
+    splits = [(result.split, result.epoch) for result in results if result.split != "test"]
+    assert splits == [(split, epoch) for epoch in (1, 2) for split in ("train", "validation")]
+    (test,) = (result for result in results if result.split == "test")
+    assert outcome.run_id is None
+    assert outcome.metrics["test/loss"] == test.metrics["loss"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_workers_weigh_classes_and_adapt_to_all_that_any_of_them_trains_on(compose):

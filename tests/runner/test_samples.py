@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-import runner.experiment
 from runner.clock import PhaseClock
 from runner.console import Reporter
 from runner.experiment import run_experiment
 from runner.results import ClassifyResult, SplitResult
-from runner.tracking.tracker import NullTracker, RunContext
+from runner.tracking.memory import MemoryTracker
+from runner.tracking.tracker import RunContext
 from runner.validation import validate
 from tests.keras_cache import fill_cache
 
@@ -78,29 +78,16 @@ SAMPLES = {
 }
 
 
-class Recorder(NullTracker):
-    """Keeps the results of a run."""
-
-    def __init__(self):
-        self.results = []
-
-    def log_result(self, result):
-        self.results.append(result)
-
-    def of(self, kind):
-        return [result for result in self.results if isinstance(result, kind)]
-
-
 @pytest.fixture
-def run(compose, monkeypatch, tmp_path):
+def run(compose, tmp_path):
     def run_overrides(*overrides):
-        recorder = Recorder()
-        monkeypatch.setattr(runner.experiment, "_open_tracker", lambda *_: recorder)
+        tracker = MemoryTracker()
         config = compose("trace.steps=null", *overrides)
         validate(config)
         reporter = Reporter([], Console(file=io.StringIO()))
-        run_experiment(config, RunContext([], tmp_path), reporter, PhaseClock())
-        return config, recorder
+        context = RunContext([], tmp_path)
+        run_experiment(config, context, reporter, PhaseClock(), tracker=tracker)
+        return config, tracker
 
     return run_overrides
 
@@ -108,13 +95,13 @@ def run(compose, monkeypatch, tmp_path):
 @pytest.mark.parametrize("form", SAMPLES)
 def test_a_sample_is_trained_on_and_evaluated(run, form):
     overrides, bar = SAMPLES[form]
-    config, recorder = run(*overrides)
-    metrics = {result.split: result.metrics for result in recorder.of(SplitResult)}["test"]
+    config, tracker = run(*overrides)
+    metrics = {result.split: result.metrics for result in tracker.list_results(SplitResult)}["test"]
     if bar < 0:
         assert metrics["mean_absolute_error"] < -bar
         return
     assert metrics["accuracy"] >= bar
-    (classified,) = recorder.of(ClassifyResult)
+    (classified,) = tracker.list_results(ClassifyResult)
     assert classified.class_names == tuple(config.data.class_names)
     assert np.mean(classified.actual == classified.predicted) == pytest.approx(
         metrics["accuracy"], abs=1e-6
@@ -123,8 +110,8 @@ def test_a_sample_is_trained_on_and_evaluated(run, form):
 
 def test_a_set_of_keras_is_trained_on_and_its_published_test_evaluated(run, monkeypatch, tmp_path):
     fill_cache(monkeypatch, tmp_path / "keras")
-    _, recorder = run("model=tokens", "data=imdb", "task.epochs=1", "data.pad.tokens.length=8")
-    (classified,) = recorder.of(ClassifyResult)
+    _, tracker = run("model=tokens", "data=imdb", "task.epochs=1", "data.pad.tokens.length=8")
+    (classified,) = tracker.list_results(ClassifyResult)
     assert sorted(classified.rows) == list(range(40, 60))
     assert classified.class_names == ("negative", "positive")
 
@@ -135,7 +122,7 @@ def test_several_targets_are_one_vector_of_yes_and_no(run, tmp_path):
     lines = [f"{a:.4f},{b:.4f},{int(a > 0)},{int(b > 0)}" for a, b in x]
     file = tmp_path / "signs.csv"
     file.write_text("\n".join(["a,b,right,above", *lines]), encoding="utf-8")
-    config, recorder = run(
+    config, tracker = run(
         "model=tabular",
         "data=table",
         f"data.file={file}",
@@ -147,5 +134,5 @@ def test_several_targets_are_one_vector_of_yes_and_no(run, tmp_path):
         "task.epochs=15",
     )
     assert (config.data.labels["place"].shape, config.data.classes) == ([2], None)
-    metrics = {result.split: result.metrics for result in recorder.of(SplitResult)}["test"]
+    metrics = {result.split: result.metrics for result in tracker.list_results(SplitResult)}["test"]
     assert metrics["accuracy"] > 0.9
