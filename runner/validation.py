@@ -451,17 +451,21 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
 
 
 def _validate_server(tracking: ServerTrackingConfig) -> Iterator[Problem]:
-    parts = urlsplit(tracking.uri)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        what = "a server's address, such as http://127.0.0.1:5000"
-        yield expected("tracking.uri", what, tracking.uri)
-    elif parts.username is not None or parts.password is not None:
+    what = "a server's address, such as http://127.0.0.1:5000"
+    try:
+        parts = urlsplit(tracking.uri)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if "@" in tracking.uri:
         # Not shown: it holds a secret.
         yield Problem(
             "tracking.uri",
             "expected an address without user information. Set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment.",
         )
+    elif not is_address or parts.query or parts.fragment:
+        yield expected("tracking.uri", what, tracking.uri)
 
 
 def _validate_replacements(config: ExperimentConfig) -> Iterator[Problem]:

@@ -79,7 +79,7 @@ class _Deliveries:
             # What is wrong with the store is told when a run is to be created in it.
             kind, values = command["open"]
             tracking = SCHEMAS["tracking"][kind](**values)
-            with suppress(ConfigError):
+            with suppress(ConfigError, OSError):
                 self._stores.open(tracking)
             if tracking.pictures:
                 prepare_drawing()

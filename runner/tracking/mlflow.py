@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from models.problems import ConfigError, Problem
-from runner.config import SqliteTrackingConfig, StoreTrackingConfig
+from runner.config import ServerTrackingConfig, SqliteTrackingConfig, StoreTrackingConfig
 from runner.resolved import FILE as RESOLVED_FILE
 from runner.results import (
     Arrays,
@@ -63,6 +63,7 @@ from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.loaded import format_loaded
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.runs import PREPROCESS, WEIGHTS
+from runner.tracking.server import check_server, explaining_refusals
 from runner.tracking.store import lock_store, store_uri
 from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
 from runner.tracking.table import arrays_of, format_structure, format_table, format_values
@@ -398,8 +399,12 @@ def open_store(tracking: StoreTrackingConfig) -> MlflowClient:
     """Returns a client of the configured store, whose tables are created where they are not there.
 
     Raises:
-        ConfigError: If the store cannot be opened.
+        ConfigError: If the store cannot be opened, as it cannot later either.
+        ServerUnreachableError: If its server gives no answer now.
     """
+    if isinstance(tracking, ServerTrackingConfig):
+        check_server(tracking)
+        return MlflowClient(store_uri(tracking))
     try:
         with lock_store(tracking):
             client = MlflowClient(store_uri(tracking))
@@ -420,11 +425,13 @@ def create_run(client: MlflowClient, started: RunStarted, time_ms: int) -> Mlflo
         time_ms: When it said so, in milliseconds since 1970.
 
     Raises:
-        ConfigError: If the experiment was deleted.
+        ConfigError: If the experiment was deleted, or the server does not permit it.
     """
-    with lock_store(started.tracking):
-        experiment_id = _open_experiment(client, started.tracking)
-    run = client.create_run(experiment_id, time_ms, dict(started.tags), run_name=started.name)
+    with explaining_refusals(started.tracking):
+        with lock_store(started.tracking):
+            experiment_id = _open_experiment(client, started.tracking)
+        tags = dict(started.tags)
+        run = client.create_run(experiment_id, time_ms, tags, run_name=started.name)
     opened = MlflowRun(client, run.info.run_id, started)
     try:
         opened.log_config(started.params)

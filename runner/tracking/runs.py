@@ -13,6 +13,7 @@ import yaml
 from models.problems import ConfigError, expected
 from runner.config import StoreTrackingConfig, TrackingConfig
 from runner.resolved import FILE
+from runner.tracking.server import explaining_refusals
 from runner.tracking.store import open_client, store_uri
 
 WEIGHTS = "weights/weights.npz"
@@ -72,7 +73,8 @@ def _read_stored(tracking: StoreTrackingConfig, run: str, path: str) -> LoggedRu
     from mlflow.exceptions import MlflowException
 
     try:
-        status = client.get_run(run).info.status
+        with explaining_refusals(tracking):
+            status = client.get_run(run).info.status
     except MlflowException as error:
         hint = f"There is no such run in {store_uri(tracking)}."
         raise ConfigError([expected(path, "a run's id or its folder", run, hint)]) from error

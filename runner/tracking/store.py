@@ -14,6 +14,7 @@ from runner.config import (
     StoreTrackingConfig,
     TrackingConfig,
 )
+from runner.tracking.server import ServerUnreachableError, check_server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,12 +59,19 @@ def open_client(config: TrackingConfig) -> "MlflowClient":
     """Returns a client of a store that has runs in it. Imports MLflow, which takes a second.
 
     Raises:
-        ConfigError: If nothing is kept, or there is no such store.
+        ConfigError: If nothing is kept, there is no such store, or its server does not answer.
     """
     config = require_store(config)
     # Read when MLflow is imported.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
+
+    if isinstance(config, ServerTrackingConfig):
+        try:
+            check_server(config)
+        except ServerUnreachableError as error:
+            message = f"{error}. Start it, or check its address."
+            raise ConfigError([Problem("tracking.uri", message)]) from error
 
     with lock_store(config):
         client = MlflowClient(store_uri(config))

@@ -3,17 +3,19 @@
 import os
 import socket
 import sys
-from typing import NoReturn
 
-from models.problems import ConfigError, Problem, expected
+from models.problems import ConfigError, expected
 from runner.config import ServerTrackingConfig, StoreTrackingConfig, TrackingConfig
+from runner.tracking.server import explaining_refusals
 from runner.tracking.store import open_client, require_store, store_uri
 
 _HOST = "127.0.0.1"
 
 
-def serve_ui(tracking: TrackingConfig, run_id: str | None, port: int) -> NoReturn:
+def serve_ui(tracking: TrackingConfig, run_id: str | None, port: int) -> None:
     """Prints where the runs are and becomes the server that shows them, until it is interrupted.
+
+    Of a store that is a server it prints the address there, and returns.
 
     Args:
         tracking: The store.
@@ -23,15 +25,14 @@ def serve_ui(tracking: TrackingConfig, run_id: str | None, port: int) -> NoRetur
     Raises:
         ConfigError: If there is no such store or run, or the port is taken.
     """
-    if isinstance(tracking, ServerTrackingConfig):
-        message = f"a server shows its runs itself: open {tracking.uri} in a browser."
-        raise ConfigError([Problem("tracking", message)])
     tracking = require_store(tracking)
+    if isinstance(tracking, ServerTrackingConfig):
+        address = tracking.uri.rstrip("/")
+        sys.stdout.write(f"{_page(address, tracking, run_id)}  (shown by the server itself)\n")
+        return
     _require_port(port)
-    page = "#/experiments" if run_id is None else _run_page(tracking, run_id)
-    # Without the workflow, the UI opens on language models and hides training runs.
-    url = f"http://{_HOST}:{port}/{page}?workflowType=machine_learning"
-    sys.stdout.write(f"{url}  (stop with Ctrl-C)\n")
+    page = _page(f"http://{_HOST}:{port}", tracking, run_id)
+    sys.stdout.write(f"{page}  (stop with Ctrl-C)\n")
     sys.stdout.flush()
     environment = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -44,12 +45,19 @@ def serve_ui(tracking: TrackingConfig, run_id: str | None, port: int) -> NoRetur
     os.execve(sys.executable, command, environment)
 
 
+def _page(address: str, tracking: StoreTrackingConfig, run_id: str | None) -> str:
+    page = "#/experiments" if run_id is None else _run_page(tracking, run_id)
+    # Without the workflow, the UI opens on language models and hides training runs.
+    return f"{address}/{page}?workflowType=machine_learning"
+
+
 def _run_page(tracking: StoreTrackingConfig, run_id: str) -> str:
     client = open_client(tracking)
     from mlflow.exceptions import MlflowException
 
     try:
-        run = client.get_run(run_id)
+        with explaining_refusals(tracking):
+            run = client.get_run(run_id)
     except MlflowException as error:
         raise ConfigError([expected("--run", "the id of a run", run_id)]) from error
     return f"#/experiments/{run.info.experiment_id}/runs/{run_id}"

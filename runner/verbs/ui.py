@@ -14,3 +14,4 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("overrides", nargs="*", help="such as tracking.database=PATH")
     parsed = parser.parse_args(arguments)
     serve_ui(compose_config(parsed.overrides).tracking, parsed.run, parsed.port)
+    return 0

@@ -158,8 +158,28 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "tracking.uri: expected a server's address, such as http://127.0.0.1:5000; received "
             "'somewhere' (str).",
         ),
+        *(
+            (
+                ["tracking=server", f"tracking.uri={uri!r}"],
+                "tracking.uri: expected a server's address, such as http://127.0.0.1:5000; "
+                f"received {uri!r} (str).",
+            )
+            for uri in (
+                "postgresql://127.0.0.1/mlflow",
+                "http://[::1",
+                "http://127.0.0.1:99999",
+                "http://127.0.0.1:5000/#/experiments",
+                "https://",
+            )
+        ),
         (
             ["tracking=server", "tracking.uri=http://me:word@127.0.0.1:5000"],
+            "tracking.uri: expected an address without user information. Set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in "
+            "the environment.",
+        ),
+        (
+            ["tracking=server", "tracking.uri=postgresql://me:word@127.0.0.1/mlflow"],
             "tracking.uri: expected an address without user information. Set "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in "
             "the environment.",
