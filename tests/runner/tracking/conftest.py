@@ -1,0 +1,24 @@
+"""The stores that whatever is said of tracking holds for."""
+
+import pytest
+
+from runner.composition import compose_config
+from runner.tracking.store import prepare_store, store_uri
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("server", marks=pytest.mark.server)])
+def store(request, tmp_path_factory):
+    """A configuration whose store is a file, then one whose store is a server on PostgreSQL."""
+    if request.param == "server":
+        uri = request.getfixturevalue("mlflow_server").uri
+        overrides = ["tracking=server", f"tracking.uri={uri}"]
+    else:
+        folder = tmp_path_factory.mktemp("store")
+        overrides = [f"tracking.database={folder}/mlflow.db"]
+        overrides.append(f"tracking.artifacts={folder}/artifacts")
+    config = compose_config(overrides)
+    prepare_store(config.tracking)
+    with pytest.MonkeyPatch.context() as patch:
+        # By which MLflow's own functions find the files of a run.
+        patch.setenv("MLFLOW_TRACKING_URI", store_uri(config.tracking))
+        yield config
