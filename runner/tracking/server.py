@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from models.problems import ConfigError, Problem, expected
 from runner.config import ServerTrackingConfig, StoreTrackingConfig
@@ -22,6 +23,8 @@ _TOKEN = "MLFLOW_TRACKING_TOKEN"
 _CREDENTIALS = f"{_USER[0]} and {_USER[1]}, or {_TOKEN},"
 _REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+# What MLflow answers who asks it by a name that it was not started with.
+_WRONG_HOST = "Invalid Host header"
 _WHAT = "the address of an MLflow server"
 
 
@@ -93,6 +96,8 @@ def _ask(
             hint = "There is no such host."
             raise ConfigError([expected("tracking.uri", _WHAT, tracking.uri, hint)]) from error
         raise ServerUnreachableError(f"{tracking.uri} does not answer: {_root(cause)}") from error
+    if answer.status_code == HTTPStatus.FORBIDDEN and _WRONG_HOST in answer.text:
+        raise ConfigError([_describe_host(tracking)])
     if answer.status_code in _REFUSALS:
         raise ConfigError([_describe_refusal(tracking, answer.status_code)])
     if answer.status_code in _BUSY or answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -129,6 +134,13 @@ def _describe_refusal(tracking: ServerTrackingConfig, status: int) -> Problem:
     message = f"{tracking.uri} does not let the user of {given} work on {tracking.experiment!r}"
     hint = "Ask who runs it for the permission EDIT, or choose another experiment."
     return Problem("tracking.experiment", f"{message} ({status}). {hint}")
+
+
+def _describe_host(tracking: ServerTrackingConfig) -> Problem:
+    host = urlsplit(tracking.uri).netloc
+    message = f"{tracking.uri} does not take {host} for a name of its own (403)."
+    hint = f"Start it with --allowed-hosts {host}, or use an address that it knows."
+    return Problem("tracking.uri", f"{message} {hint}")
 
 
 def _describe_failure(tracking: ServerTrackingConfig, error: BaseException) -> Problem:

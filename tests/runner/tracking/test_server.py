@@ -170,6 +170,18 @@ def test_who_is_refused_is_told_what_to_set(monkeypatch, status, given, message)
     assert str(caught.value) == message.format(uri)
 
 
+def test_a_server_that_is_asked_by_a_name_not_its_own_is_told_of():
+    body = "Invalid Host header - possible DNS rebinding attack detected"
+    answers = {**GOOD, SEARCH: (403, "text/plain", body)}
+    with answering(answers) as (uri, _), pytest.raises(ConfigError) as caught:
+        check_server(tracking_of(uri))
+    host = uri.removeprefix("http://")
+    assert str(caught.value) == (
+        f"tracking.uri: {uri} does not take {host} for a name of its own (403). Start it with "
+        f"--allowed-hosts {host}, or use an address that it knows."
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "sent"),
     [(USER, "Basic bWU6c2VjcmV0IG9mIG1pbmU="), (["MLFLOW_TRACKING_TOKEN"], "Bearer token of mine")],
