@@ -59,7 +59,7 @@ def start_postgres():
         raise FileNotFoundError("PostgreSQL is not installed: there is no initdb")
     # Not in pytest's folder, which is none but its user's.
     folder = Path(tempfile.mkdtemp(prefix="feedfetch-postgres-"))
-    user = _choose_user()
+    user = choose_user()
     if user is not None:
         shutil.chown(folder, user)
     try:
@@ -101,7 +101,7 @@ def _running(postgres, folder, user):
         process.wait()
 
 
-def _choose_user():
+def choose_user():
     if os.getuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
