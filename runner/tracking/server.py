@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from requests import Response
 
 _ANSWER_SECONDS = 10.0
+# How long MLflow waits for an answer; 120 s by default.
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _LEAST_VERSION = 3
 _SEARCH = "/api/2.0/mlflow/experiments/search"
 _USER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
@@ -37,7 +39,8 @@ def check_server(tracking: ServerTrackingConfig) -> None:
 
     Raises:
         ConfigError: If it is no MLflow server, one too old, or refuses who asks.
-        ServerUnreachableError: If it gives no answer within 10 seconds, or says that it cannot.
+        ServerUnreachableError: If it gives no answer in MLFLOW_HTTP_REQUEST_TIMEOUT, or 10 seconds
+            where that is not set, or says that it cannot.
     """
     _require_version(tracking, _ask(tracking, "GET", "/version").text)
     answer = _ask(tracking, "POST", _SEARCH, {"max_results": 1})
@@ -85,7 +88,7 @@ def _ask(
             json=content,
             max_retries=0,
             raise_on_status=False,
-            timeout=_ANSWER_SECONDS,
+            timeout=None if _TIMEOUT in os.environ else _ANSWER_SECONDS,
         )
     except (MlflowException, ValueError) as error:
         cause = error.__cause__ or error.__context__

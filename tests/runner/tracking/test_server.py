@@ -28,6 +28,7 @@ USER = ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"]
 
 @pytest.fixture(autouse=True)
 def without_settings(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
     names = ["SERVER_CERT_PATH", "CLIENT_CERT_PATH", "INSECURE_TLS", "AUTH"]
     for name in (*CREDENTIALS, *(f"MLFLOW_TRACKING_{name}" for name in names)):
         monkeypatch.delenv(name, raising=False)
