@@ -266,3 +266,43 @@ def test_the_services_of_the_compose_file_do_with_what_it_gives_them(postgres, m
             client.log_text(run_id, "a line", "text.txt")
             found = client.download_artifacts(run_id, "text.txt", folder)
             assert Path(found).read_text(encoding="utf-8") == "a line"
+
+
+def test_what_is_done_with_a_run_is_done_with_one_on_a_server(mlflow_server, tmp_path):
+    server = ["tracking=server", f"tracking.uri={mlflow_server.uri}", "tracking.experiment=served"]
+
+    def run(*arguments, status=0):
+        finished = subprocess.run(
+            [sys.executable, "-m", "runner", *arguments],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == status, finished.stderr
+        return finished
+
+    folders = [f"hydra.run.dir={tmp_path}/run", f"hydra.sweep.dir={tmp_path}/sweep"]
+    swept = run("-m", *server, *QUICK, *folders, "seed=0,1")
+    client = MlflowClient(mlflow_server.uri)
+    experiment = client.get_experiment_by_name("served")
+    parent, *jobs = client.search_runs([experiment.experiment_id], order_by=["start_time"])
+    assert {job.data.tags["mlflow.parentRunId"] for job in jobs} == {parent.info.run_id}
+    assert [one.info.status for one in (parent, *jobs)] == ["FINISHED"] * 3
+    assert re.findall(r"^run +(\w+)$", swept.stdout, re.MULTILINE) == [
+        job.info.run_id for job in jobs
+    ]
+    assert "View run" not in swept.stdout + swept.stderr
+
+    first = jobs[0]
+    run_id = first.info.run_id
+    evaluated = run(*server, "task=evaluate", f"from_run={run_id}", *folders)
+    other = client.get_run(re.search(r"^run +(\w+)$", evaluated.stdout, re.MULTILINE)[1])
+    assert other.data.tags["from_run"] == run_id
+    assert other.data.metrics["test/loss"] == first.data.metrics["test/loss"]
+
+    shown = run("ui", *server, "--run", run_id)
+    place = f"#/experiments/{experiment.experiment_id}/runs/{run_id}"
+    assert shown.stdout.startswith(f"{mlflow_server.uri}/{place}?workflowType=machine_learning ")
+    unknown = run("ui", *server, "--run", "none", status=REFUSED)
+    assert unknown.stderr == "--run: expected the id of a run; received 'none' (str).\n"
