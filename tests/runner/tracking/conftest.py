@@ -3,6 +3,7 @@
 import pytest
 
 from runner.composition import compose_config
+from runner.config import SqliteTrackingConfig
 from runner.tracking.store import prepare_store, store_uri
 
 
@@ -22,3 +23,13 @@ def store(request, tmp_path_factory):
         # By which MLflow's own functions find the files of a run.
         patch.setenv("MLFLOW_TRACKING_URI", store_uri(config.tracking))
         yield config
+
+
+@pytest.fixture
+def store_overrides(store):
+    """Returns what another process finds the store by."""
+    tracking = store.tracking
+    if isinstance(tracking, SqliteTrackingConfig):
+        keys = ("database", "artifacts")
+        return [f"tracking.{key}={getattr(tracking, key)}" for key in keys]
+    return ["tracking=server", f"tracking.uri={tracking.uri}"]

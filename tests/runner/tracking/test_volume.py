@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from runner.config import SqliteTrackingConfig
 from runner.tracking.store import store_uri
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -54,15 +53,11 @@ def metrics_of(number, epoch):
     return {name: number + epoch / (2 + place) for place, name in enumerate(METRICS)}
 
 
-def test_four_processes_that_write_ten_thousand_metrics_each_lose_none(store, tmp_path):
-    tracking = store.tracking
-    if isinstance(tracking, SqliteTrackingConfig):
-        overrides = [
-            f"tracking.{key}={getattr(tracking, key)}" for key in ("database", "artifacts")
-        ]
-    else:
-        overrides = ["tracking=server", f"tracking.uri={tracking.uri}"]
-    command = [sys.executable, "-c", WRITE, json.dumps([*overrides, "tracking.experiment=volume"])]
+def test_four_processes_that_write_ten_thousand_metrics_each_lose_none(
+    store, store_overrides, tmp_path
+):
+    overrides = [*store_overrides, "tracking.experiment=volume"]
+    command = [sys.executable, "-c", WRITE, json.dumps(overrides)]
     processes = [
         subprocess.Popen([*command, str(tmp_path), str(number)], stdout=subprocess.PIPE, text=True)
         for number in range(PROCESSES)
@@ -74,7 +69,7 @@ def test_four_processes_that_write_ten_thousand_metrics_each_lose_none(store, tm
     run_ids = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES
 
-    client = MlflowClient(store_uri(tracking))
+    client = MlflowClient(store_uri(store.tracking))
     for number, run_id in enumerate(run_ids):
         assert client.get_run(run_id).info.status == "FINISHED"
         losses = client.get_metric_history(run_id, "step/loss")
