@@ -132,3 +132,32 @@ def test_a_snippet_of_training_is_an_experiment_that_trains(compose, tmp_path, s
     config = compose(f"hydra.searchpath=[file://{tmp_path}]", "experiment=documented")
     validate(config)
     build_graph(config)
+
+
+def test_the_image_of_the_server_has_the_versions_that_are_tested():
+    pinned = dict(
+        line.split("==")
+        for line in (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    )
+    text = (PROJECT / "docs" / "server" / "Dockerfile").read_text(encoding="utf-8")
+    installed = re.findall(r'"([a-z0-9]+)(?:\[\w+\])?==([\d.]+)"', text)
+    assert {name for name, _ in installed} == {"mlflow", "psycopg", "boto3"}
+    assert {name: pinned[name] for name, _ in installed} == dict(installed)
+
+
+def test_the_compose_file_has_no_secret_and_waits_for_what_it_needs():
+    compose = yaml.safe_load((PROJECT / "docs/server/compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    for service in services.values():
+        for name, value in service["environment"].items():
+            if any(word in name for word in ("PASSWORD", "SECRET")):
+                assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), name
+    volumes = [place for service in services.values() for place in service.get("volumes", ())]
+    assert {place.partition(":")[0] for place in volumes} == set(compose["volumes"])
+    checked = {name for name, service in services.items() if "healthcheck" in service}
+    assert checked == {"database", "storage", "server"}
+    for service in services.values():
+        for other, needed in service.get("depends_on", {}).items():
+            ends = "service_healthy" if other in checked else "service_completed_successfully"
+            assert needed["condition"] == ends

@@ -94,6 +94,8 @@ _PICTURES: dict[type, str] = {
     BalanceResult: "data",
     ExamplesResult: "data",
 }
+_EXISTS = "RESOURCE_ALREADY_EXISTS"
+
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
 _MOST_TAG_CHARACTERS = 5000
@@ -446,9 +448,14 @@ def create_run(client: MlflowClient, started: RunStarted, time_ms: int) -> Mlflo
 def _open_experiment(client: MlflowClient, tracking: StoreTrackingConfig) -> str:
     experiment = client.get_experiment_by_name(tracking.experiment)
     if experiment is None:
-        created: str = client.create_experiment(
-            tracking.experiment, artifact_location=_place_artifacts(tracking), tags=_MODEL_TRAINING
-        )
+        place = _place_artifacts(tracking)
+        try:
+            created: str = client.create_experiment(tracking.experiment, place, _MODEL_TRAINING)
+        except MlflowException as error:
+            # Another process was faster, or an answer was lost.
+            if error.error_code != _EXISTS:
+                raise
+            return _open_experiment(client, tracking)
         return created
     if experiment.lifecycle_stage == "deleted":
         message = (

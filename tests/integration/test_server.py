@@ -111,6 +111,8 @@ def answers(uri):
 def page():
     if find_postgres() is None:
         pytest.skip("PostgreSQL is not installed: there is no initdb")
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
     # Not in pytest's folder, which is none but its user's.
     home = Path(tempfile.mkdtemp(prefix="feedfetch-page-"))
     if choose_user() is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.types import Schema, TensorSpec
 from PIL import Image
@@ -428,6 +429,15 @@ def test_a_deleted_experiment_is_refused(store, context):
         "tracking.experiment: the experiment 'gone' was deleted in this store; restore it or "
         "choose another name."
     )
+
+
+def test_an_experiment_that_another_process_creates_meanwhile_is_taken(store, context, monkeypatch):
+    client, run = run_with(store, context)
+    found = [None, client.get_experiment(run.info.experiment_id)]
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", lambda *_: found.pop(0))
+    started = describe_start(store, store.tracking, context, SOURCE)
+    created = create_run(client, started, 0)
+    assert client.get_run(created.run_id).info.experiment_id == run.info.experiment_id
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path):
