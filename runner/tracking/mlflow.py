@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +33,7 @@ from runner.results import (
     FetchResult,
     InspectResult,
     LearningRateResult,
+    ModelResult,
     PlanResult,
     PredictionsWritten,
     PreprocessResult,
@@ -112,6 +114,7 @@ class MlflowRun:
         self._output_dir = started.output_dir
         self._has_pictures = started.tracking.pictures > 0
         self._pictures = started.tracking.pictures
+        self._tracking = started.tracking
         self._metrics: list[Metric] = []
         self._flushed_at = time.monotonic()
         self._time_ms = 0
@@ -220,6 +223,8 @@ class MlflowRun:
                 self._client.log_artifact(self.run_id, str(result.file), "predictions")
             case WeightsResult():
                 self._log_arrays(WEIGHTS, result.arrays)
+            case ModelResult():
+                self._log_model(result)
             case CheckpointResult():
                 self._log_arrays(f"checkpoints/step_{result.step}.npz", result.arrays)
             case LearningRateResult():
@@ -313,6 +318,15 @@ class MlflowRun:
             file = Path(folder) / Path(path).name
             write_arrays(file, arrays)
             self._client.log_artifact(self.run_id, str(file), str(Path(path).parent))
+
+    def _log_model(self, result: ModelResult) -> None:
+        # This imports more of MLflow.
+        from runner.tracking.models import log_model
+
+        # Its metrics are those that the store has of the run.
+        self.flush()
+        log_model(self._client, self.run_id, result, self._tracking)
+        shutil.rmtree(result.folder, ignore_errors=True)
 
     def _log_pretrained(self, result: PretrainedResult) -> None:
         self._log_tags({"pretrained": result.source})
