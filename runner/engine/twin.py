@@ -1,6 +1,7 @@
 """Builds a trained model anew in eager Keras, which can save it; that of a graph it cannot."""
 
 import importlib
+import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,8 +24,8 @@ MODEL_FILE = "model.keras"
 CLASSES_FILE = "custom_objects.cloudpickle"
 
 _CPU = "/CPU:0"
-_LEAST_TOLERANCE = 1e-6
-# In units of the last place of what layers compute in.
+# How far apart the numbers around 1 are of what layers compute in.
+_UNITS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 _MOST_UNITS = 8
 # A GPU multiplies float32 with the 10 bits of TensorFloat-32.
 _GPU_UNIT = 2.0**-10
@@ -156,18 +157,13 @@ def answer(model: keras.Model, features: Arrays, names: tuple[str, ...]) -> dict
 def find_tolerance(model: keras.Model, *, has_gpu: bool) -> float:
     """Returns how far outputs may be from the Session's, relative to their scale.
 
+    Rounding adds up as a random walk does, with the root of the number of layers.
+
     Args:
         model: The model.
         has_gpu: Whether a GPU may have computed those of the Session.
     """
-    dtypes = {layer.compute_dtype for layer in model._flatten_layers()}
-    units = [
-        float(np.finfo(tf.as_dtype(dtype).as_numpy_dtype).eps)
-        if dtype != "bfloat16"
-        else 2.0**-7
-        for dtype in dtypes
-        if dtype is not None and tf.as_dtype(dtype).is_floating
-    ]
-    if has_gpu:
-        units.append(_GPU_UNIT)
-    return max([_LEAST_TOLERANCE, *(_MOST_UNITS * unit for unit in units)])
+    layers = [layer for layer in model._flatten_layers() if layer.compute_dtype in _UNITS]
+    units = [_UNITS[layer.compute_dtype] for layer in layers]
+    unit = max([_UNITS["float32"], *units, *([_GPU_UNIT] if has_gpu else [])])
+    return _MOST_UNITS * unit * math.sqrt(max(1, len(layers)))

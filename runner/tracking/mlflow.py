@@ -3,7 +3,6 @@
 import importlib
 import json
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -63,6 +62,7 @@ from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.loaded import format_loaded
+from runner.tracking.models import log_model
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.runs import PREPROCESS, WEIGHTS
 from runner.tracking.store import lock_store, store_uri
@@ -71,9 +71,6 @@ from runner.tracking.table import arrays_of, format_structure, format_table, for
 from runner.tracking.traces import format_layers, format_operations, format_types
 from runner.tracking.tracker import Status
 from runner.tracking.view import add_columns
-
-# Read when MLflow is imported.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -320,9 +317,6 @@ class MlflowRun:
             self._client.log_artifact(self.run_id, str(file), str(Path(path).parent))
 
     def _log_model(self, result: ModelResult) -> None:
-        # This imports more of MLflow.
-        from runner.tracking.models import log_model
-
         # Its metrics are those that the store has of the run.
         self.flush()
         log_model(self._client, self.run_id, result, self._tracking)

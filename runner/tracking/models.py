@@ -5,7 +5,7 @@ Each part is looked for before it is made, so that what is delivered again makes
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
