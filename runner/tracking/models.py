@@ -157,8 +157,9 @@ def _register(
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
     versions = client.search_model_versions(f"name = '{name}' AND run_id = '{run_id}'")
+    # Its place rather than models:/ID, which MLflow 3.17 looks up in the default store.
     version = next(iter(versions), None) or client.create_model_version(
-        name, f"models:/{logged.model_id}", run_id, model_id=logged.model_id
+        name, logged.artifact_location, run_id, model_id=logged.model_id
     )
     if alias is not None:
         client.set_registered_model_alias(name, alias, version.version)
