@@ -114,7 +114,7 @@ def run_experiment(
                 tracker.log_result(PreprocessResult(config.data.preprocess))
         reporter.show_result(described)
         reporter.show_layers(graph.layers)
-        results = chain(loaded, _run_task(config, graph, session, splits))
+        results: Iterator[Result] = chain(loaded, _run_task(config, graph, session, splits))
         if isinstance(config.task, TrainConfig) and config.tracking.model:
             results = save_model(results, config, context.output_dir)
         results = _timed(results, clock)

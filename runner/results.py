@@ -853,6 +853,8 @@ Result = (
     | InspectResult
     | DrawingResult
     | WeightsResult
+    | AnswersResult
+    | ModelResult
     | CheckpointResult
     | LearningRateResult
     | StopResult

@@ -30,7 +30,7 @@ _MOST_UNITS = 8
 # A GPU multiplies float32 with the 10 bits of TensorFloat-32.
 _GPU_UNIT = 2.0**-10
 # What Keras, and the classes of users, say of what they do not take.
-_REFUSALS = (
+REFUSALS = (
     ArithmeticError,
     AttributeError,
     ImportError,
@@ -88,7 +88,7 @@ def save_twin(twin: BuiltModel, config: ModelConfig, folder: Path) -> keras.Mode
             return keras.saving.load_model(
                 folder / MODEL_FILE, custom_objects=classes, compile=False, safe_mode=True
             )
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise UnsavableError(keras_reason(error)) from error
 
 
@@ -146,12 +146,10 @@ def answer(model: keras.Model, features: Arrays, names: tuple[str, ...]) -> dict
         with tf.device(_CPU):
             given = {name: tf.convert_to_tensor(array) for name, array in features.items()}
             outputs = model(given, training=False)
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise UnsavableError(f"it cannot be called: {keras_reason(error)}") from error
     named = dict(outputs) if len(names) > 1 else {names[0]: outputs}
-    return {
-        name: value.numpy() for name, value in named.items() if isinstance(value, tf.Tensor)
-    }
+    return {name: value.numpy() for name, value in named.items() if isinstance(value, tf.Tensor)}
 
 
 def find_tolerance(model: keras.Model, *, has_gpu: bool) -> float:

@@ -15,6 +15,10 @@ from typing import TypeVar
 
 import numpy as np
 import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from models.problems import ConfigError, Problem
 from runner.config import SqliteTrackingConfig, StoreTrackingConfig
@@ -71,11 +75,6 @@ from runner.tracking.table import arrays_of, format_structure, format_table, for
 from runner.tracking.traces import format_layers, format_operations, format_types
 from runner.tracking.tracker import Status
 from runner.tracking.view import add_columns
-
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 # MLflow tells of each table it creates.
 for name in ("mlflow", "alembic"):

@@ -124,7 +124,7 @@ def _link_metrics(client: MlflowClient, run: Run, logged: LoggedModel) -> None:
     known = {metric.key for metric in logged.metrics or ()}
     data = {
         tag.value: one.dataset
-        for one in run.inputs.dataset_inputs
+        for one in (run.inputs.dataset_inputs if run.inputs else ())
         for tag in one.tags
         if tag.key == _CONTEXT
     }
