@@ -15,6 +15,7 @@ import tensorflow as tf
 from models.classes import list_classes
 from models.config import ModelConfig
 from models.factory import BuiltModel, allow_recursion, build_model
+from models.imported import FrozenGraph, SavedModelLayer
 from models.objects import keras_reason
 from runner.engine.fetches import name_variables
 from runner.results import Arrays, ModelTensor
@@ -55,6 +56,7 @@ def build_twin(config: ModelConfig, weights: Arrays) -> BuiltModel:
 
     Raises:
         ConfigError: If Keras refuses a layer.
+        UnsavableError: If a layer is of a file that Keras's format does not hold.
         KeyError: If a weight is not among `weights`.
     """
     # Keras counts names over the process.
@@ -62,9 +64,17 @@ def build_twin(config: ModelConfig, weights: Arrays) -> BuiltModel:
     inputs = {name: replace(tensor, sparse=False) for name, tensor in config.inputs.items()}
     with tf.device(_CPU):
         twin = build_model(replace(config, inputs=inputs))
+        _require_layers_of_keras(twin)
         for name, variable in name_variables(twin).items():
             variable.assign(weights[name])
     return twin
+
+
+def _require_layers_of_keras(twin: BuiltModel) -> None:
+    for call in twin.calls:
+        if isinstance(twin.layers[call.layer], FrozenGraph | SavedModelLayer):
+            file = "a SavedModel or a frozen graph, which a .keras file cannot hold."
+            raise UnsavableError(f"{call.path} is made from {file}")
 
 
 def save_twin(twin: BuiltModel, config: ModelConfig, folder: Path) -> keras.Model:

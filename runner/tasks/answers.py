@@ -30,7 +30,7 @@ def answer_examples(
     if graph.answer is None:
         return
     sizes = [one.batch_size for one in config.model.inputs.values() if one.batch_size]
-    split, examples = _choose_split(dataset, least=sizes[0] if sizes else 1)
+    split, examples = _choose_split(dataset)
     features = examples.take(slice(sizes[0] if sizes else _MOST_EXAMPLES)).features
     if not sizes:
         values = sum(math.prod(array.shape[1:]) for array in features.values())
@@ -41,9 +41,9 @@ def answer_examples(
     yield AnswersResult(split, features, outputs, has_gpu)
 
 
-def _choose_split(dataset: Dataset, least: int) -> tuple[str, Examples]:
-    """Returns the first split of those held out with `least` examples, else what is trained on."""
+def _choose_split(dataset: Dataset) -> tuple[str, Examples]:
+    """Returns the first split of those held out that has examples, else what is trained on."""
     for split, examples in (("test", dataset.test), ("validation", dataset.validation)):
-        if len(examples) >= least:
+        if len(examples):
             return split, examples
     return "train", dataset.train

@@ -5,11 +5,11 @@ Each part is looked for before it is made, so that what is delivered again makes
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
@@ -20,6 +20,11 @@ from mlflow.types import Schema, TensorSpec
 
 from runner.config import TrackingConfig
 from runner.results import Arrays, ModelResult, ModelTensor
+
+with warnings.catch_warnings():
+    # MLflow 3.17 warns of its own annotations.
+    warnings.simplefilter("ignore", UserWarning)
+    from mlflow.pyfunc import save_model
 
 NAME = "model"
 
@@ -89,7 +94,7 @@ def write_model(folder: Path, result: ModelResult, logged: LoggedModel, run_id: 
         save_format="tf",
         code="code" if result.code else None,
     )
-    mlflow.pyfunc.save_model(
+    save_model(
         str(folder),
         loader_module=_LOADER,
         code_paths=[str(path) for path in result.code] or None,
