@@ -13,10 +13,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from models.factory import BuiltModel, allow_recursion
 from models.objects import keras_reason
-from runner.engine.twin import REFUSALS, UnsavableError, name_outputs
+from runner.engine.twin import REFUSALS, UnsavableError, name_inputs, name_outputs
 
 KERAS = "keras"
 SAVED_MODEL = "saved_model"
@@ -63,17 +64,47 @@ def _write_saved_model(model: BuiltModel, file: Path) -> None:
 
 
 def _write_onnx(model: BuiltModel, file: Path) -> None:
-    import onnx
+    """Freezes the model and has tf2onnx convert it.
 
-    named = _name_outputs(model)
-    # Keras exports what has been called, by which it knows that it can be.
-    named._called = True
+    Not by Keras's own export, which makes inputs of constants, such as those of a Normalization.
+    """
+    import onnx
+    import tf2onnx
+
+    frozen = _freeze(model)
+    given = [tensor for tensor in frozen.inputs if tensor.op.type == "Placeholder"]
+    # In the order of the structure that the function returns, which is sorted.
+    names = dict(zip((one.name for one in frozen.outputs), sorted(model.outputs), strict=True))
     _teach_erfc()
     with _silence():
-        named.export(file, format="onnx", verbose=False)
+        tf2onnx.convert.from_graph_def(
+            frozen.graph.as_graph_def(add_shapes=True),
+            name=model.keras_model.name,
+            input_names=[tensor.name for tensor in given],
+            output_names=list(names),
+            tensors_to_rename={**{one.name: one.op.name for one in given}, **names},
+            output_path=str(file),
+        )
     unknown = sorted(set(_list_unknown(onnx.load(file).graph)))
     if unknown:
         raise UnsavableError(f"ONNX has nothing for TensorFlow's {', '.join(unknown)}.")
+
+
+def _freeze(model: BuiltModel) -> Any:
+    """Returns the model as a function of a graph whose variables are constants."""
+    specs = {
+        name: tf.TensorSpec(tensor.shape, tensor.dtype, name)
+        for name, tensor in name_inputs(model.keras_model).items()
+    }
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def answer(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return model.call(features, training=False)
+
+    # As tf2onnx does: it converts control flow of functions, not of old operations.
+    return convert_variables_to_constants_v2(
+        answer.get_concrete_function(specs), lower_control_flow=False, aggressive_inlining=True
+    )
 
 
 @contextmanager
@@ -83,8 +114,7 @@ def _silence() -> Iterator[None]:
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            # Of NumPy, when Keras looks for what tf2onnx 1.17 takes to be there.
-            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(disabled)

@@ -66,8 +66,8 @@ def assert_alike(given, wanted):
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["model=cnn"],
-        ["model=multitask"],
+        pytest.param(["model=cnn"], marks=pytest.mark.slow),
+        pytest.param(["model=multitask"], marks=pytest.mark.slow),
         ["model=wide_deep", "data=breast_cancer"],
         TEXT,
         ["model=tabular", "data=wine", "data.preprocess.numbers.norm.type=Normalization"],
