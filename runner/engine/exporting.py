@@ -143,7 +143,7 @@ def _teach_erfc() -> None:
     from tf2onnx.handler import tf_op
     from tf2onnx.utils import map_onnx_to_numpy_type
 
-    @tf_op("Erfc")  # type: ignore[untyped-decorator]
+    @tf_op("Erfc")
     class _Erfc:
         @classmethod
         def version_9(cls, context: Any, node: Any, **_: Any) -> None:

@@ -3,6 +3,7 @@
 Each part is looked for before it is made, so that what is delivered again makes no second one.
 """
 
+import json
 import shutil
 import tempfile
 import warnings
@@ -17,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from runner.config import TrackingConfig
 from runner.results import Arrays, ModelResult, ModelTensor
@@ -166,6 +168,9 @@ def _register(
     version = next(iter(versions), None) or client.create_model_version(
         name, logged.artifact_location, run_id, model_id=logged.model_id
     )
+    # By which the model's page names its version.
+    known = [{"name": name, "version": version.version}]
+    client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(known)})
     if alias is not None:
         client.set_registered_model_alias(name, alias, version.version)
 

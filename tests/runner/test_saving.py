@@ -140,9 +140,7 @@ def test_a_class_of_the_users_own_is_saved_with_its_code(run, tmp_path, monkeypa
     np.testing.assert_allclose(given, wanted[:5], atol=1e-6 * np.abs(wanted).max())
 
 
-def test_a_model_that_keras_cannot_load_again_is_told_of_in_one_warning(
-    run, tmp_path, caplog
-):
+def test_a_model_that_keras_cannot_load_again_is_told_of_in_one_warning(run, tmp_path, caplog):
     written = keras.Sequential([keras.Input((13,)), keras.layers.Dense(4)])
     written.export(tmp_path / "imported", verbose=False)
 

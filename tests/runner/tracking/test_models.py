@@ -5,6 +5,9 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import keras
 import mlflow
@@ -47,7 +50,8 @@ served = mlflow.pyfunc.load_model(sys.argv[2])
 model = mlflow.tensorflow.load_model(sys.argv[2])
 example = served.input_example
 own = sys.modules["own_layers"].__file__
-print("ANSWER", json.dumps([served.predict(example).tolist(), model(example).numpy().tolist(), own]))
+answers = [served.predict(example).tolist(), model(example).numpy().tolist()]
+print("ANSWER", json.dumps([*answers, own]))
 """
 
 
@@ -111,6 +115,10 @@ def models_of(client, run):
     return client.search_logged_models([experiment], f"source_run_id = '{run.run_id}'")
 
 
+def folder_of(logged):
+    return Path(url2pathname(urlsplit(logged.artifact_location).path))
+
+
 def test_a_model_is_one_of_the_run_with_its_params_and_the_metrics_of_the_test(
     store, keep, tmp_path
 ):
@@ -150,9 +158,7 @@ def test_a_model_says_what_it_takes_gives_and_needs(store, keep, tmp_path):
     }
     run.write(ResultLogged(keep(make_model(), **several)), 3)
     (logged,) = models_of(client, run)
-    folder = mlflow.artifacts.download_artifacts(
-        logged.artifact_location, dst_path=str(tmp_path / "downloaded")
-    )
+    folder = folder_of(logged)
     described = mlflow.models.Model.load(folder)
     assert described.signature.inputs == Schema(
         [
@@ -169,13 +175,12 @@ def test_a_model_says_what_it_takes_gives_and_needs(store, keep, tmp_path):
     example = described.load_input_example(folder)
     assert example["x"].tolist() == EXAMPLE.reshape(1, 2, 3).tolist()
     assert example["text"].tolist() == ["a word"]
-    with open(f"{folder}/requirements.txt", encoding="utf-8") as stream:
-        assert stream.read().split() == [
-            f"mlflow=={mlflow.__version__}",
-            "tensorflow==2.21.0",
-            "keras==3.15.1",
-            "numpy==2.4.6",
-        ]
+    assert (folder / "requirements.txt").read_text(encoding="utf-8").split() == [
+        f"mlflow=={mlflow.__version__}",
+        "tensorflow==2.21.0",
+        "keras==3.15.1",
+        "numpy==2.4.6",
+    ]
 
 
 def test_the_folder_is_as_mlflow_itself_writes_it(store, keep, tmp_path):
@@ -183,9 +188,7 @@ def test_the_folder_is_as_mlflow_itself_writes_it(store, keep, tmp_path):
     model = make_model()
     run.write(ResultLogged(keep(model)), 3)
     (logged,) = models_of(client, run)
-    ours = mlflow.artifacts.download_artifacts(
-        logged.artifact_location, dst_path=str(tmp_path / "downloaded")
-    )
+    ours = folder_of(logged)
     theirs = tmp_path / "theirs"
     mlflow.tensorflow.save_model(
         model,
@@ -198,23 +201,17 @@ def test_the_folder_is_as_mlflow_itself_writes_it(store, keep, tmp_path):
     own = {"data/global_custom_objects.cloudpickle"}
     assert list_files(ours) == list_files(theirs) - own
     for name in ("keras_module.txt", "save_format.txt"):
-        assert read(f"{ours}/data/{name}") == read(f"{theirs}/data/{name}")
-    flavors = [yaml.safe_load(read(f"{folder}/MLmodel"))["flavors"] for folder in (ours, theirs)]
+        assert (ours / "data" / name).read_bytes() == (theirs / "data" / name).read_bytes()
+    flavors = [
+        yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))["flavors"]
+        for folder in (ours, theirs)
+    ]
     assert flavors[0]["tensorflow"] == flavors[1]["tensorflow"]
     assert flavors[0]["python_function"].items() >= flavors[1]["python_function"].items()
 
 
 def list_files(folder):
-    return {
-        os.path.relpath(os.path.join(place, name), folder)
-        for place, _, names in os.walk(folder)
-        for name in names
-    }
-
-
-def read(file):
-    with open(file, encoding="utf-8") as stream:
-        return stream.read()
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
 
 
 def test_what_is_delivered_again_makes_no_second_model(store, keep, tmp_path, monkeypatch):
@@ -253,7 +250,9 @@ def test_a_registered_model_has_a_version_a_run_and_its_alias_is_that_of_the_las
     (logged,) = models_of(client, first)
     version = client.get_model_version_by_alias("digits of mine", "champion")
     assert (str(version.version), version.run_id) == ("1", first.run_id)
-    assert version.model_id == logged.model_id
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [
+        {"name": "digits of mine", "version": version.version}
+    ]
     assert version.source == logged.artifact_location
 
     (tmp_path / "other").mkdir()
