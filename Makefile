@@ -51,7 +51,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(BIN)/.installed-dev: $(BIN)/.installed
-	@$(BIN)/python $(INSTALL) --editable '.[dev]'
+	@$(BIN)/python $(INSTALL) --editable '.[dev,onnx]'
 	@touch $@
 
 # PyTorch alone and first, so that its build for CPUs is found where there is one.

@@ -7,7 +7,9 @@ A class is read from its source for the checks and imported only to build it. It
 import ast
 import importlib
 import importlib.util
-from collections.abc import Sequence
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ _COMMON: dict[Kind, tuple[str, ...]] = {
     "metrics": ("name", "dtype"),
 }
 _PLAIN_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
+# Where pip installs what is not edited in place.
+_INSTALLED = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
 _BASES = ("Layer", "Model", "Loss", "Metric", "Initializer", "Regularizer", "Constraint")
 
 
@@ -71,6 +75,40 @@ def import_class(path: str, kind: Kind, reference: str, parent: type) -> Any:
         what = f"{NOUNS[kind]}, a subclass of keras.{parent.__name__}"
         raise ConfigError([expected(path, what, reference)])
     return found
+
+
+def list_classes(declared: object) -> Iterator[str]:
+    """Yields the ``module.Class`` that each ``class`` in `declared`, a tree of YAML, names."""
+    if isinstance(declared, Mapping):
+        reference = declared.get("class")
+        if isinstance(reference, str):
+            yield reference
+        for value in declared.values():
+            yield from list_classes(value)
+    elif isinstance(declared, list):
+        for value in declared:
+            yield from list_classes(value)
+
+
+def locate_code(references: Iterable[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Returns where the code of classes is: files and folders, and installed distributions.
+
+    Args:
+        references: Each ``module.Class``, whose module has been imported.
+    """
+    code: dict[Path, None] = {}
+    requirements: dict[str, None] = {}
+    for name in sorted({reference.partition(".")[0] for reference in references}):
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            continue
+        places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
+        if Path(places[0]).parent in _INSTALLED:
+            for distribution in metadata.packages_distributions().get(name, ()):
+                requirements[f"{distribution}=={metadata.version(distribution)}"] = None
+        else:
+            code[Path(places[0])] = None
+    return tuple(code), tuple(requirements)
 
 
 def is_trusted(module: str, trusted: Sequence[str]) -> bool:

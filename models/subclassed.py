@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 
+@keras.saving.register_keras_serializable(package="feedfetch")
 class KerasModel(keras.Model):
     """Two dense layers with dropout between them, applied to each time step.
 

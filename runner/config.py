@@ -602,12 +602,19 @@ class TrackingConfig:
         run_name: The run's name; null makes one of the model and the overrides.
         tags: Labels of the user's own.
         pictures: Most pictures drawn of what a run fetched and classified; 0 draws none.
+        model: Whether task=train keeps the trained model in Keras's format, with its signature and
+            an example of its input.
+        register: The registered model that the trained one becomes a version of; null for none.
+        alias: What that version is called from then on, such as champion; null for nothing.
     """
 
     experiment: str = MISSING
     run_name: str | None = MISSING
     tags: dict[str, str] = field(default_factory=dict)
     pictures: int = MISSING
+    model: bool = MISSING
+    register: str | None = MISSING
+    alias: str | None = MISSING
 
 
 @dataclass

@@ -44,12 +44,14 @@ from runner.results import (
     FaultResult,
     FetchResult,
     Metrics,
+    ModelResult,
     PredictionsResult,
     PreprocessResult,
     Result,
     RunOutcome,
     SplitResult,
 )
+from runner.saving import save_model
 from runner.signals import hold_signals
 from runner.tasks.adapt import adapt
 from runner.tasks.benchmark import benchmark
@@ -119,7 +121,10 @@ def run_experiment(
                 tracker.log_result(PreprocessResult(config.data.preprocess))
         reporter.show_result(described)
         reporter.show_layers(graph.layers)
-        results = _timed(chain(loaded, _run_task(config, graph, session, splits)), clock)
+        results: Iterator[Result] = chain(loaded, _run_task(config, graph, session, splits))
+        if isinstance(config.task, TrainConfig) and config.tracking.model:
+            results = save_model(results, config, context.output_dir)
+        results = _timed(results, clock)
         if isinstance(config.task, PredictConfig):
             results = _write_predictions(results, config.task, context)
         try:
@@ -281,6 +286,8 @@ def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
                 clock.add("fetch", pending)
             case PredictionsResult():
                 clock.add("predict", pending)
+            case ModelResult():
+                clock.add("model", pending)
             case _:
                 yield result
                 continue

@@ -5,12 +5,13 @@ files under conf/ since. What was read from the environment stays ``${oc.env:NAM
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, cast
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from models.config import ModelConfig
 from runner.config import SCHEMAS, ExperimentConfig, name_kind
 
 FILE = "resolved.yaml"
@@ -45,6 +46,22 @@ def format_group(resolved: Mapping[str, Any], group: str) -> str:
     defaults = {} if kind is None else {"defaults": [f"/schema_{group}_{kind}@_here_", "_self_"]}
     tree = {**defaults, **resolved["config"][group]}
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+
+
+def read_model(resolved: Mapping[str, Any]) -> ModelConfig:
+    """Returns the model of a run, its layers adapted; what the environment held is read from it.
+
+    Args:
+        resolved: What ``format_resolved`` gave, parsed.
+    """
+    tree = OmegaConf.create({"model": resolved["config"]["model"]})
+    schema = OmegaConf.structured(ModelConfig)
+    model = cast(ModelConfig, OmegaConf.to_object(OmegaConf.merge(schema, tree.model)))
+    stacks = resolved["config"]["data"]["preprocess"]
+    # Those of inputs that a model does not take are the data's alone.
+    return replace(
+        model, preprocess={name: stacks[name] for name in model.inputs if stacks.get(name)}
+    )
 
 
 def settle_statistics(text: str, config: ExperimentConfig) -> str:

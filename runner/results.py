@@ -583,6 +583,61 @@ class WeightsResult:
 
 
 @dataclass(frozen=True)
+class AnswersResult:
+    """What the Session gives for a few examples, by which a saved model is checked.
+
+    Attributes:
+        split: The split that they are of.
+        features: (examples, ...) arrays by input name.
+        outputs: (examples, ...) arrays by the name of the model's output.
+        has_gpu: Whether a GPU may have computed them.
+    """
+
+    split: str
+    features: Arrays
+    outputs: Arrays
+    has_gpu: bool
+
+
+@dataclass(frozen=True)
+class ModelTensor:
+    """An input or an output of a saved model.
+
+    Attributes:
+        name: Its name.
+        shape: Its shape without the batch axis, None where it varies.
+        dtype: Its dtype, as TensorFlow names it.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """The trained model is in a folder, in Keras's format.
+
+    Attributes:
+        folder: What holds ``model.keras``, and the classes of its own that it needs.
+        inputs: What it takes.
+        outputs: What it gives.
+        example: (examples, ...) arrays by input name.
+        difference: How far its outputs for them are from the Session's, relative to their scale.
+        code: Modules and packages that it needs, as files and folders.
+        requirements: Distributions that it needs, with their versions.
+    """
+
+    folder: Path
+    inputs: tuple[ModelTensor, ...]
+    outputs: tuple[ModelTensor, ...]
+    example: Arrays
+    difference: float
+    code: tuple[Path, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CheckpointResult:
     """What training had made by a step.
 
@@ -798,6 +853,8 @@ Result = (
     | InspectResult
     | DrawingResult
     | WeightsResult
+    | AnswersResult
+    | ModelResult
     | CheckpointResult
     | LearningRateResult
     | StopResult

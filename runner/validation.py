@@ -47,6 +47,7 @@ from runner.feeds import flatten_feeds, validate_feeds
 from runner.fetches import OPTIMIZER, Fetch, flatten_fetches, parse_call, parse_fetch
 from runner.monitor import validate_monitors
 from runner.preprocessing import validate_features
+from runner.registration import validate_registration
 from runner.session_options import validate_session
 
 # Names in the file of fetched arrays, and those of numpy.savez's own arguments.
@@ -82,6 +83,7 @@ def validate(config: ExperimentConfig) -> None:
         *_validate_plan(config),
         *validate_session(config.session),
         *_validate_tracking(config.tracking),
+        *validate_registration(config.tracking, config.task),
         *_validate_replacements(config),
         *_validate_fetches(config),
         *_validate_trace(config.trace),

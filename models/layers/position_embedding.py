@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 
+@keras.saving.register_keras_serializable(package="feedfetch")
 class PositionEmbedding(keras.layers.Layer):
     """Adds a trained vector to each token, another for each position.
 

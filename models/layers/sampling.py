@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 
+@keras.saving.register_keras_serializable(package="feedfetch")
 class Sampling(keras.layers.Layer):
     """Draws from a normal distribution, and adds its distance to the standard one to the loss.
 

@@ -62,6 +62,7 @@ class ExperimentGraph:
         predict: Features to the configured fetches.
         classify: Features to the outputs that are classes, by the output's name; None where none
             is, or layers behave as in training.
+        answer: Features to the model's outputs, by name; None where layers behave as in training.
         training: The steps of training; None where the task does not train.
         evaluation: Those of evaluation; None where the task does not evaluate.
         fed: The values that are fed to ``predict`` in place of the data's, by name.
@@ -81,6 +82,7 @@ class ExperimentGraph:
     labels: Mapping[str, Placeholder]
     predict: Step
     classify: Step | None
+    answer: Step | None
     training: TrainingSteps | None
     evaluation: EvaluationSteps | None
     state: tuple[tf.Variable, ...]
@@ -134,7 +136,7 @@ def build_graph(
         fed_variables = {name: value for name, value in feeds.items() if name in variables}
         known = {*fed_variables, *config.data.labels}
         overridden = [name for name in feeds if name not in known]
-        predict, classify = _trace_predict(
+        predict, classify, answer = _trace_predict(
             config, model, variables, objectives, features, labels, overridden
         )
         training = evaluation = None
@@ -166,6 +168,7 @@ def build_graph(
         labels=labels,
         predict=predict,
         classify=classify,
+        answer=answer,
         training=training,
         evaluation=evaluation,
         state=tuple(graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)),
@@ -270,8 +273,8 @@ def _trace_predict(
     features: Mapping[str, Placeholder],
     labels: Mapping[str, Placeholder],
     fed: Sequence[str],
-) -> tuple[Step, Step | None]:
-    """Returns the steps that give the configured fetches and the outputs that are classes."""
+) -> tuple[Step, Step | None, Step | None]:
+    """Returns the steps that give the configured fetches, outputs that are classes, and all."""
     task = config.task
     is_training = isinstance(task, ForwardConfig) and task.training
     mask = None
@@ -282,6 +285,7 @@ def _trace_predict(
         comparison = Comparison(model, objectives)
     overridden: dict[str, Placeholder] = {}
     classes: dict[str, Fetched] = {}
+    outputs: dict[str, Fetched] = {}
 
     def call(features: Tensors, labels: Tensors) -> dict[str, Fetched]:
         if mask is not None:
@@ -289,7 +293,8 @@ def _trace_predict(
             feature._keras_mask = mask
         values = model.call_layers(features, training=is_training)
         if not is_training:
-            classes.update(_find_classes(config, model, values))
+            outputs.update(_find_outputs(model, values))
+            classes.update(_find_classes(config, outputs))
         comparison.open(values, {**features, **labels}, is_training=is_training)
         scope = FetchScope(
             model=model,
@@ -315,18 +320,28 @@ def _trace_predict(
         batched=find_batched(fetches, sizes[0] if sizes else None),
     )
     classify = Step(name="classify", feeds=features, fetches=classes) if classes else None
-    return predict, classify
+    answer = Step(name="answer", feeds=features, fetches=outputs) if outputs else None
+    return predict, classify, answer
+
+
+def _find_outputs(
+    model: BuiltModel, values: Mapping[str, object]
+) -> Iterator[tuple[str, tf.Tensor]]:
+    """Yields the name and the tensor of each output of the model."""
+    for name, reference in model.outputs.items():
+        output = find_output(values, reference)
+        # A Session refuses to fetch the very tensor that it feeds.
+        if isinstance(output, tf.Tensor) and output.op.type != "Placeholder":
+            yield name, output
 
 
 def _find_classes(
-    config: ExperimentConfig, model: BuiltModel, values: Mapping[str, object]
-) -> Iterator[tuple[str, tf.Tensor]]:
+    config: ExperimentConfig, outputs: Mapping[str, Fetched]
+) -> Iterator[tuple[str, Fetched]]:
     """Yields the name and the tensor of each output that is compared with classes."""
     for classifier in read_classifiers(config.model, list_targets(config.data)):
-        output = find_output(values, model.outputs[classifier.output])
-        # A Session refuses to fetch the very tensor that it feeds.
-        if isinstance(output, tf.Tensor) and output.op.type != "Placeholder":
-            yield classifier.output, output
+        if classifier.output in outputs:
+            yield classifier.output, outputs[classifier.output]
 
 
 def _find_override(name: str, scope: FetchScope, *, is_training: bool) -> Placeholder:

@@ -29,6 +29,7 @@ from runner.results import (
     WaitResult,
     WeightsResult,
 )
+from runner.tasks.answers import answer_examples
 from runner.tasks.classify import classify_examples
 from runner.tasks.evaluate import Meter
 from runner.tasks.forward import fetch_examples
@@ -96,6 +97,8 @@ def train(
     shown = dataset.test.take(slice(task.examples))
     yield from fetch_examples(config, graph, session, shown, split="test")
     yield from classify_examples(config, graph, session, dataset.test, split="test")
+    if config.tracking.model:
+        yield from answer_examples(config, graph, session, dataset)
 
 
 def open_feeder(examples: Examples) -> ArrayFeeder | StreamFeeder:

@@ -1,1 +1,8 @@
 """Tracking: what a run was and what came of it, written as it comes."""
+
+import os
+
+# Read when MLflow is imported, by whichever module here comes first.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Of a run on a server it would print the address as the run ends, among what the run prints.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")

@@ -3,8 +3,8 @@
 import importlib
 import json
 import logging
-import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +15,10 @@ from typing import TypeVar
 
 import numpy as np
 import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from models.problems import ConfigError, Problem
 from runner.config import ServerTrackingConfig, SqliteTrackingConfig, StoreTrackingConfig
@@ -32,6 +36,7 @@ from runner.results import (
     FetchResult,
     InspectResult,
     LearningRateResult,
+    ModelResult,
     PlanResult,
     PredictionsWritten,
     PreprocessResult,
@@ -61,6 +66,7 @@ from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.loaded import format_loaded
+from runner.tracking.models import log_model
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.runs import PREPROCESS, WEIGHTS
 from runner.tracking.server import check_server, explaining_refusals
@@ -70,16 +76,6 @@ from runner.tracking.table import arrays_of, format_structure, format_table, for
 from runner.tracking.traces import format_layers, format_operations, format_types
 from runner.tracking.tracker import Status
 from runner.tracking.view import add_columns
-
-# Read when MLflow is imported.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# Of a run on a server it would print the address as the run ends, among what the run prints.
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 # MLflow tells of each table it creates.
 for name in ("mlflow", "alembic"):
@@ -117,6 +113,7 @@ class MlflowRun:
         self._output_dir = started.output_dir
         self._has_pictures = started.tracking.pictures > 0
         self._pictures = started.tracking.pictures
+        self._tracking = started.tracking
         self._metrics: list[Metric] = []
         self._flushed_at = time.monotonic()
         self._time_ms = 0
@@ -225,6 +222,8 @@ class MlflowRun:
                 self._client.log_artifact(self.run_id, str(result.file), "predictions")
             case WeightsResult():
                 self._log_arrays(WEIGHTS, result.arrays)
+            case ModelResult():
+                self._log_model(result)
             case CheckpointResult():
                 self._log_arrays(f"checkpoints/step_{result.step}.npz", result.arrays)
             case LearningRateResult():
@@ -318,6 +317,12 @@ class MlflowRun:
             file = Path(folder) / Path(path).name
             write_arrays(file, arrays)
             self._client.log_artifact(self.run_id, str(file), str(Path(path).parent))
+
+    def _log_model(self, result: ModelResult) -> None:
+        # Its metrics are those that the store has of the run.
+        self.flush()
+        log_model(self._client, self.run_id, result, self._tracking)
+        shutil.rmtree(result.folder, ignore_errors=True)
 
     def _log_pretrained(self, result: PretrainedResult) -> None:
         self._log_tags({"pretrained": result.source})

@@ -94,6 +94,15 @@ def _read_files(resolved: Path, weights: Path, path: str, run: str) -> LoggedRun
     try:
         config = yaml.safe_load(resolved.read_text(encoding="utf-8"))
         with np.load(weights, allow_pickle=False) as arrays:
-            return LoggedRun(config, dict(arrays))
+            return LoggedRun(config, {name: _restore(array) for name, array in arrays.items()})
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, yaml.YAMLError) as error:
         raise ConfigError([expected(path, "a run that can be read", run, f"{error}.")]) from error
+
+
+def _restore(array: np.ndarray) -> np.ndarray:
+    """Returns an array as it was written: NumPy's files keep of bfloat16 the bytes alone."""
+    if array.dtype != np.dtype("V2"):
+        return array
+    import ml_dtypes
+
+    return array.view(ml_dtypes.bfloat16)

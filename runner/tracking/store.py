@@ -1,6 +1,5 @@
 """Where runs are kept: a SQLite file, found writable and initialised once, or a server."""
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +61,6 @@ def open_client(config: TrackingConfig) -> "MlflowClient":
         ConfigError: If nothing is kept, there is no such store, or its server does not answer.
     """
     config = require_store(config)
-    # Read when MLflow is imported.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 
     if isinstance(config, ServerTrackingConfig):

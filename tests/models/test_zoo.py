@@ -5,13 +5,17 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 import tensorflow as tf
 
 from models.factory import build_model
 from runner.composition import CONF
+from runner.engine.exporting import export_model
 from runner.engine.feeds import open_placeholder
+from runner.engine.fetches import name_variables
 from runner.engine.steps import BATCH_LOSS, trace_function
+from runner.engine.twin import UnsavableError, answer, build_twin, save_twin
 from runner.tasks.adapt import adapt
 from tests.datasets import load_dataset
 from tests.keras_cache import fill_cache
@@ -231,6 +235,50 @@ def test_its_training_steps_are_those_of_the_twin(zoo_model):
     after = read_by_path(twin.model)
     assert_close(final, {path: after[path] for path in final}, rtol=1e-4, atol=1e-5)
     assert any(not np.array_equal(initial[path], final[path]) for path in final)
+
+
+def build_settled(twin, config, features):
+    """Returns the model that a run would save, with the weights that the twin has been given."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(config.seed)
+    built = build_model(config.model)
+    set_by_path(twin.model, read_by_path(built.keras_model))
+    settle_statistics(twin.model, features)
+    set_by_path(built.keras_model, read_by_path(twin.model))
+    weights = {name: variable.numpy() for name, variable in name_variables(built).items()}
+    return build_twin(config.model, weights)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_saved_and_read_back_it_answers_as_the_twin(zoo_model, tmp_path):
+    twin, config, (batch, *_) = zoo_model
+    features = features_of(config, batch)
+    built = build_settled(twin, config, features)
+    saved = save_twin(built, config.model, tmp_path)
+    given = answer(saved, features, tuple(built.outputs))
+    wanted = {name: value.numpy() for name, value in twin.model(features, training=False).items()}
+    assert_close(given, wanted, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_exported_to_onnx_it_answers_as_the_twin(zoo_model, tmp_path):
+    twin, config, (batch, *_) = zoo_model
+    features = features_of(config, batch)
+    built = build_settled(twin, config, features)
+    file = tmp_path / "model.onnx"
+    if any(array.dtype.hasobject for array in features.values()):
+        with pytest.raises(UnsavableError, match="ONNX has nothing for TensorFlow's"):
+            export_model(built, file, "onnx")
+        return
+    export_model(built, file, "onnx")
+    names = list(built.outputs)
+    session = onnxruntime.InferenceSession(file)
+    given = dict(zip(names, session.run(names, features), strict=True))
+    wanted = {name: value.numpy() for name, value in twin.model(features, training=False).items()}
+    # MobileNet's 27 batch normalizations in a row make too much of how a kernel rounds.
+    tolerance = 1e-3 if config.model.name == "mobilenet" else 1e-5
+    assert_close(given, wanted, rtol=tolerance, atol=tolerance)
 
 
 def train_eagerly(twin, optimizer, config, batch):

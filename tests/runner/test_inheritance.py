@@ -1,5 +1,6 @@
 """A command on top of a run, which is a folder here: nothing is trained."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 import yaml
@@ -175,3 +176,12 @@ def test_what_a_run_adds_stands_in_a_row_with_what_the_user_set(tmp_path):
     extended = inherit(given, tmp_path / "inherited").extend(given)
     path = f"hydra.searchpath=[file://{tmp_path}/inherited,file://{mine}]"
     assert extended == ["-m", "task=predict", "data=from_run", "seed=5", path, run, "model=mlp"]
+
+
+def test_weights_of_bfloat16_come_back_as_they_were(tmp_path):
+    kernel = np.asarray([[0.5, -3.0]], ml_dtypes.bfloat16)
+    keep_run(tmp_path / "run", "model=mlp", weights={"a.kernel": kernel})
+    inherited = inherit([f"from_run={tmp_path}/run"], tmp_path / "inherited")
+    read = inherited.weights["a.kernel"]
+    assert read.dtype == ml_dtypes.bfloat16
+    assert read.tolist() == kernel.tolist()

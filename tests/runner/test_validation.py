@@ -154,6 +154,41 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "tracking.database: expected a path without ?, % and #; received '/tmp/a?b.db' (str).",
         ),
         (
+            ["tracking.register=digits"],
+            "tracking.register: expected null, since tracking=off has no registry; received "
+            "'digits' (str).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.register=digits", "tracking.model=false"],
+            "tracking.register: expected null, since tracking.model=false keeps no model; received "
+            "'digits' (str).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.register=digits", "task=forward"],
+            "tracking.register: expected null, since only task=train makes a model; received "
+            "'digits' (str).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.register=a/b"],
+            "tracking.register: expected a name of letters, digits, _, -, . and spaces; received "
+            "'a/b' (str).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.alias=champion"],
+            "tracking.alias: expected null where tracking.register names no model; received "
+            "'champion' (str).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.register=a", "tracking.alias=the best"],
+            "tracking.alias: expected a name of letters, digits, _ and -, 255 at the most; "
+            "received 'the best' (str).",
+        ),
+        (
+            ["tracking=sqlite", "tracking.register=a", "tracking.alias=v3"],
+            "tracking.alias: expected a name of your own; received 'v3' (str). MLflow keeps "
+            "latest, v1, v2 and so on for itself.",
+        ),
+        (
             ["tracking=server", "tracking.uri=somewhere"],
             "tracking.uri: expected a server's address, such as http://127.0.0.1:5000; received "
             "'somewhere' (str).",

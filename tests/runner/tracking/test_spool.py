@@ -6,6 +6,7 @@ import struct
 import zlib
 from contextlib import closing
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -44,6 +45,7 @@ def test_arrays_come_back_as_they_were(file):
     sparse = SparseValue(np.array([[0, 2]]), np.array([1.5]), np.array([2, 3]))
     fortran = np.asfortranarray(np.arange(6).reshape(2, 3))
     fetched = {"a": fortran, "b": sparse, "c": None, "d": np.array([b"x"]), "e": np.float32(2)}
+    fetched["half"] = np.asarray([0.5, -3.0], ml_dtypes.bfloat16)
     result = FetchResult(
         "test", fetched, frozenset(["a"]), {"a": "x", "n": ["b"]}, np.arange(2), {}, None
     )
@@ -59,6 +61,8 @@ def test_arrays_come_back_as_they_were(file):
     assert second.fetched["c"] is None
     assert second.fetched["d"].tolist() == [b"x"]
     assert second.fetched["e"] == 2
+    assert second.fetched["half"].dtype == ml_dtypes.bfloat16
+    assert second.fetched["half"].tolist() == [0.5, -3.0]
     assert (second.batched, second.structure) == (result.batched, result.structure)
 
 
