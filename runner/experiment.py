@@ -218,9 +218,11 @@ def _load_weights(
     source = config.pretrained.source
     if source is None:
         return graph, []
-    is_file = source.endswith(WEIGHT_FILES)
-    run = {} if is_file else read_run(config.tracking, source, "pretrained.source").weights
-    values, result = load_pretrained(config.pretrained, graph.model, run)
+    pretrained, run = config.pretrained, {}
+    if not source.endswith(WEIGHT_FILES):
+        logged = read_run(config.tracking, source, "pretrained.source")
+        pretrained, run = replace(pretrained, source=logged.run), logged.weights
+    values, result = load_pretrained(pretrained, graph.model, run)
     return graph.with_weights(values), [result]
 
 
