@@ -158,3 +158,17 @@ def read_tracking(overrides: Sequence[str]) -> TrackingConfig:
     chosen = [text for text in overrides if text.startswith(("tracking", _SEARCH_PATH))]
     with open_hydra():
         return cast(TrackingConfig, OmegaConf.to_object(compose_open(chosen).tracking))
+
+
+def require_tracking(overrides: Sequence[str]) -> TrackingConfig:
+    """Returns the store that `overrides`, which set nothing else, choose.
+
+    Raises:
+        ConfigError: If one of them sets something else.
+    """
+    others = [text for text in overrides if not text.startswith(("tracking", _SEARCH_PATH))]
+    if others:
+        what = "what chooses a store, such as tracking.database=PATH"
+        hint = "Put a name that has spaces in quotes."
+        raise ConfigError([expected("overrides", what, others[0], hint)])
+    return read_tracking(overrides)

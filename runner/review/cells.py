@@ -1,6 +1,8 @@
 """What stands in the cells of tables of runs: text that is no markup, in the colour of its kind."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from rich.text import Text
 
@@ -33,3 +35,16 @@ def break_name(name: str, width: int = 13) -> str:
             lines.append("")
         lines[-1] += part
     return "\n".join(lines)
+
+
+def format_value(value: Any) -> str:
+    """Returns a value of a configuration in a line, as YAML writes it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(format_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {format_value(one)}' for key, one in value.items())}}}"
+    return str(value)

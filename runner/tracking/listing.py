@@ -17,6 +17,8 @@ from runner.tracking.records import (
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+# An experiment that MLflow creates; ours are named.
+_UNUSED = "Default"
 _NO_JOBS = f"tags.`{PARENT}` IS NULL"
 
 
@@ -103,7 +105,7 @@ def list_runs(client: "MlflowClient", query: Query) -> Listing:
         raise ConfigError([Problem(path, f"MLflow does not take it: {error.message}")]) from error
     shown = found[: query.limit]
     rows = _nest(client, shown) if query.sort is None else map(ListedRun, shown)
-    others = tuple(name for name in known if name not in experiments)
+    others = tuple(name for name in known if name not in (*experiments, _UNUSED))
     return Listing(tuple(rows), experiments, others, len(found) > len(shown))
 
 

@@ -5,7 +5,7 @@ import sys
 
 from models.problems import ConfigError, expected
 from runner.clock import now_ms
-from runner.inheritance import read_tracking
+from runner.inheritance import require_tracking
 from runner.review.runs import format_runs_csv, format_runs_json, print_runs
 from runner.tracking.listing import Query, list_runs
 from runner.tracking.store import open_client
@@ -24,7 +24,7 @@ start_time are the run's own, another word is a tag (or, compared by < or >, a m
 
 def run(arguments: list[str]) -> int:
     """Writes them as a table, CSV or JSON."""
-    parsed = _build_parser().parse_args(arguments)
+    parsed = _build_parser().parse_intermixed_args(arguments)
     if parsed.limit < 0:
         raise ConfigError([expected("--limit", "a number of 0 or more", parsed.limit)])
     query = Query(
@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
         in_all=parsed.all,
         is_folded=parsed.fold,
     )
-    listing = list_runs(open_client(read_tracking(parsed.overrides)), query)
+    listing = list_runs(open_client(require_tracking(parsed.overrides)), query)
     if parsed.json:
         sys.stdout.write(f"{format_runs_json(listing)}\n")
     elif parsed.csv:
