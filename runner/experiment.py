@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from models.preprocessing import needs_adapting
 from runner.clock import PhaseClock
 from runner.config import (
@@ -218,7 +220,8 @@ def _load_weights(
     source = config.pretrained.source
     if source is None:
         return graph, []
-    pretrained, run = config.pretrained, {}
+    pretrained = config.pretrained
+    run: Mapping[str, np.ndarray] = {}
     if not source.endswith(WEIGHT_FILES):
         logged = read_run(config.tracking, source, "pretrained.source")
         pretrained, run = replace(pretrained, source=logged.run), logged.weights

@@ -73,7 +73,9 @@ def _print_section(console: Console, section: Sequence[Difference], *, is_number
     elif short:
         table = open_table(["what", "A", "B"], [])
         for one in short:
-            table.add_row(Text(one.name), *(Text(_format(side)) for side in (one.first, one.second)))
+            table.add_row(
+                Text(one.name), *(Text(_format(side)) for side in (one.first, one.second))
+            )
         print_table(console, table)
     for one in section:
         if _is_long(one):
@@ -87,9 +89,9 @@ def _is_long(difference: Difference) -> bool:
 
 
 def _print_lines(console: Console, difference: Difference) -> None:
-    lines = [str(side or "").splitlines() for side in (difference.first, difference.second)]
-    names = [f"A {difference.name}", f"B {difference.name}"]
-    for line in difflib.unified_diff(*lines, *names, lineterm=""):
+    first, second = (str(side or "").splitlines() for side in (difference.first, difference.second))
+    names = (f"A {difference.name}", f"B {difference.name}")
+    for line in difflib.unified_diff(first, second, *names, lineterm=""):
         style = _LINE_STYLES.get(line[:1], "")
         console.print(line, style=style, soft_wrap=True, markup=False, highlight=False)
 

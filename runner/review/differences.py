@@ -64,9 +64,7 @@ def compare_runs(first: RunContents, second: RunContents, *, with_times: bool) -
         "metrics": _compare_metrics(first.run.metrics, second.run.metrics, measured=False),
     }
     if with_times:
-        sections["times"] = _compare_metrics(
-            first.run.metrics, second.run.metrics, measured=True
-        )
+        sections["times"] = _compare_metrics(first.run.metrics, second.run.metrics, measured=True)
     listed = {name: list(differences) for name, differences in sections.items()}
     return {name: differences for name, differences in listed.items() if differences}
 
@@ -89,8 +87,8 @@ def _compare_configs(first: RunContents, second: RunContents) -> Iterator[Differ
     ours, theirs = _list_layers(first.config), _list_layers(second.config)
     for name in dict.fromkeys([*ours, *theirs]):
         if (name in ours) != (name in theirs):
-            shown = (_format_layer(layers.get(name)) for layers in (ours, theirs))
-            yield Difference(f"{_LAYERS}.{name}", *shown)
+            first_layer, second_layer = map(_format_layer, (ours.get(name), theirs.get(name)))
+            yield Difference(f"{_LAYERS}.{name}", first_layer, second_layer)
     both = [name for name in ours if name in theirs]
     orders = [[name for name in layers if name in both] for layers in (ours, theirs)]
     yield from _compare("order of layers", *(", ".join(order) for order in orders))
@@ -129,7 +127,9 @@ def _compare_code(first: RunContents, second: RunContents) -> Iterator[Differenc
     yield from _compare("diff", first.patch, second.patch)
 
 
-def _compare_tags(first: RunRecord, second: RunRecord, names: Sequence[str]) -> Iterator[Difference]:
+def _compare_tags(
+    first: RunRecord, second: RunRecord, names: Sequence[str]
+) -> Iterator[Difference]:
     for name in names:
         yield from _compare(_CODE.get(name, name), first.tags.get(name), second.tags.get(name))
 

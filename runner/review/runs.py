@@ -75,7 +75,7 @@ def print_runs(
 
 
 def format_runs_csv(listing: Listing, names: str | None) -> str:
-    """Returns a CSV table of `listing`, with all that its runs differ in if no `names` are given."""
+    """Returns a CSV table of `listing`: the columns `names`, or all in which its runs differ."""
     chosen = _choose(listing.sought, names)
     fixed = ["run_id", "name", "experiment", "status", "started", "seconds", "parent_run_id"]
     return format_rows(
@@ -205,4 +205,3 @@ def _list_notes(listing: Listing, *, left_out: int) -> Iterator[str]:
             f"of experiment {', '.join(listing.experiments)}; --all lists those of "
             f"{', '.join(listing.others)} too"
         )
-

@@ -100,7 +100,7 @@ def read_page(client: "MlflowClient", run: RunRecord) -> RunPage:
     has_error = any(artifact.path == ERROR for artifact in artifacts)
     return RunPage(
         run=run,
-        best={name: best for name, best in _list_best(client, run)},
+        best=dict(_list_best(client, run)),
         error=_read_last_line(client, run.run_id, ERROR) if has_error else "",
         models=tuple(list_models(client, run)),
         artifacts=artifacts,
