@@ -82,7 +82,7 @@ def _compare_mappings(first: Mapping[str, Any], second: Mapping[str, Any]) -> It
 def _compare_configs(first: RunContents, second: RunContents) -> Iterator[Difference]:
     """Yields the layers that one alone has, then each value that differs."""
     if first.config is None or second.config is None:
-        yield from _compare_mappings(first.run.params, second.run.params)
+        yield from _compare_params(first.run.params, second.run.params)
         return
     ours, theirs = _list_layers(first.config), _list_layers(second.config)
     for name in dict.fromkeys([*ours, *theirs]):
@@ -94,6 +94,19 @@ def _compare_configs(first: RunContents, second: RunContents) -> Iterator[Differ
     yield from _compare("order of layers", *(", ".join(order) for order in orders))
     flat = [dict(_flatten("", _without_layers(each.config, both))) for each in (first, second)]
     for difference in _compare_mappings(*flat):
+        if not difference.name.startswith(_LEFT_OUT):
+            yield difference
+
+
+def _compare_params(
+    first: Mapping[str, str], second: Mapping[str, str]
+) -> Iterator[Difference]:
+    """Yields what differs where a run kept no configuration; the run of a sweep has none at all."""
+    if bool(first) != bool(second):
+        sides = (f"{len(params)} values" if params else None for params in (first, second))
+        yield Difference("all of it", next(sides), next(sides))
+        return
+    for difference in _compare_mappings(first, second):
         if not difference.name.startswith(_LEFT_OUT):
             yield difference
 

@@ -15,7 +15,7 @@ from rich.tree import Tree
 from runner.console import format_bytes, print_table
 from runner.data_tables import open_table
 from runner.paths import show_path
-from runner.review.cells import format_number, style_status
+from runner.review.cells import style_status
 from runner.review.differences import read_source
 from runner.review.json_text import format_json
 from runner.review.runs import describe_run
@@ -141,10 +141,14 @@ def _print_metrics(console: Console, page: RunPage) -> None:
     table = open_table(["metric"], ["last", "best", "at step"])
     for name in sorted(page.run.metrics, key=_rank_metric):
         best = page.best.get(name)
-        shown = ("", "") if best is None else (format_number(best.value), str(best.step))
-        table.add_row(Text(name), format_number(page.run.metrics[name]), *shown)
+        shown = ("", "") if best is None else (_format(best.value), str(best.step))
+        table.add_row(Text(name), _format(page.run.metrics[name]), *shown)
     console.print()
     print_table(console, table)
+
+
+def _format(value: float) -> str:
+    return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
 
 
 def _rank_metric(name: str) -> tuple[int, str]:

@@ -37,6 +37,8 @@ _ATTRIBUTES = {
     "user_id": "user_id",
 }
 _TOP_PARAMS = ("seed",)
+# A value with a space in it, in no quotes.
+_LOOSE = re.compile(r"[^'\"(].*\s.*", re.DOTALL)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\([^)]*\)")
 _COMPARISON = re.compile(
@@ -114,9 +116,10 @@ def _split(text: str) -> list[str]:
 
 def _write_comparison(part: str, text: str) -> str:
     match = _COMPARISON.fullmatch(part)
-    if match is None:
+    if match is None or _LOOSE.fullmatch(match["value"]):
         what = "comparisons such as test/accuracy > 0.9, joined by and"
-        raise ConfigError([expected("--filter", what, text)])
+        hint = "A value that has spaces needs quotes."
+        raise ConfigError([expected("--filter", what, text, hint)])
     operator = " ".join(match["operator"].upper().split())
     operator = "=" if operator == "==" else operator
     is_number = operator in _ORDERED

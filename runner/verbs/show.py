@@ -21,8 +21,11 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("overrides", nargs="*", help="such as tracking.database=PATH")
     parsed = parser.parse_intermixed_args(arguments)
-    client = open_client(require_tracking(parsed.overrides))
-    page = read_page(client, find_run(client, parsed.run))
+    name, overrides = parsed.run, parsed.overrides
+    if name.startswith("tracking"):
+        name, overrides = "last", [name, *overrides]
+    client = open_client(require_tracking(overrides))
+    page = read_page(client, find_run(client, name))
     if parsed.json:
         sys.stdout.write(f"{format_page_json(page)}\n")
     else:
