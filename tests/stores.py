@@ -81,7 +81,11 @@ class Store:
             self.client.log_text(run, text, path)
         for split, digest, rows in inputs:
             dataset = Dataset(
-                "digits", digest, "local", '{"uri": "scikit-learn"}', profile=f'{{"num_rows": {rows}}}'
+                "digits",
+                digest,
+                "local",
+                '{"uri": "scikit-learn"}',
+                profile=f'{{"num_rows": {rows}}}',
             )
             tag = InputTag("mlflow.data.context", split)
             self.client.log_inputs(run, [DatasetInput(dataset, [tag])])

@@ -98,9 +98,7 @@ def _compare_configs(first: RunContents, second: RunContents) -> Iterator[Differ
             yield difference
 
 
-def _compare_params(
-    first: Mapping[str, str], second: Mapping[str, str]
-) -> Iterator[Difference]:
+def _compare_params(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[Difference]:
     """Yields what differs where a run kept no configuration; the run of a sweep has none at all."""
     if bool(first) != bool(second):
         sides = (f"{len(params)} values" if params else None for params in (first, second))

@@ -20,11 +20,13 @@ from runner.clock import now_ms
 from runner.config import SqliteTrackingConfig
 from runner.resolved import FILE
 from runner.tracking.folders import FOLDER, is_run_folder, locate_folder, place_folder
+from runner.tracking.pages import is_version_of, list_versions
 from runner.tracking.runs import RESOLVED, WEIGHTS
 from runner.tracking.store import lock_store, store_uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, LoggedModel, Run
+    from mlflow.entities.model_registry import ModelVersion
 
 _FOLDERS = ("runs", "sweeps")
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -215,23 +217,23 @@ class Collector:
         A version in the registry goes on to need its model whatever becomes of the run.
         """
         keys = self._store._get_deleted_logged_models(older_than=self._older_ms)
+        versions = self._list_versions()
         gone = [self._store.get_logged_model(key, allow_deleted=True) for key in keys]
         orphans = [
             model
             for model in living
-            if model.source_run_id in deleted and not self._is_registered(model)
+            if model.source_run_id in deleted
+            and not any(is_version_of(version, model) for version in versions)
         ]
         for model in (*gone, *orphans):
             path = _local_path(model.artifact_location)
             paths = [] if path is None else [path.parent if path.name == "artifacts" else path]
             yield _measure("model", model.model_id, model.name, paths)
 
-    def _is_registered(self, model: "LoggedModel") -> bool:
+    def _list_versions(self) -> "list[ModelVersion]":
         from mlflow import MlflowClient
 
-        client = MlflowClient(store_uri(self._tracking))
-        versions = client.search_model_versions(f"run_id = '{model.source_run_id}'")
-        return bool(versions)
+        return list_versions(MlflowClient(store_uri(self._tracking)))
 
     def _find_experiments(
         self, experiments: "list[Experiment]", kept: "list[Run]"

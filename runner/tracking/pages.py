@@ -13,6 +13,8 @@ from runner.tracking.records import PARENT, RunRecord, list_experiments, read_re
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
 
 ERROR = "error.txt"
 
@@ -124,14 +126,34 @@ def list_artifacts(
 
 def list_models(client: "MlflowClient", run: RunRecord) -> Iterator[ModelRecord]:
     """Yields the models that `run` logged, with what they are registered as."""
-    versions = client.search_model_versions(f"run_id = '{run.run_id}'")
     models = client.search_logged_models(
         [run.experiment_id], filter_string=f"source_run_id = '{run.run_id}'"
     )
+    versions = list_versions(client) if models else []
     for model in models:
-        mine = [one for one in versions if one.model_id == model.model_id or len(models) == 1]
+        mine = [one for one in versions if is_version_of(one, model)]
         registered = tuple(f"{one.name} version {one.version}" for one in mine)
         yield ModelRecord(model.model_id, model.name, str(model.status), registered)
+
+
+def list_versions(client: "MlflowClient") -> "list[ModelVersion]":
+    """Returns all versions in the registry."""
+    versions: list[ModelVersion] = []
+    token = None
+    while True:
+        page = client.search_model_versions(page_token=token)
+        versions += page
+        token = page.token
+        if not token:
+            return versions
+
+
+def is_version_of(version: "ModelVersion", model: "LoggedModel") -> bool:
+    """Returns whether `version` is one of `model`, which its source or its run may tell."""
+    if version.model_id is not None:
+        return bool(version.model_id == model.model_id)
+    is_of_run = version.run_id is not None and version.run_id == model.source_run_id
+    return model.model_id in (version.source or "") or is_of_run
 
 
 def read_text(client: "MlflowClient", run_id: str, path: str) -> str | None:

@@ -30,9 +30,7 @@ RUN = RunRecord(
         "version.keras": "3.15",
         "folder": "outputs/runs/1",
     },
-    inputs=(
-        InputRecord("train", "digits", '{"uri": "scikit-learn"}', "abc", '{"num_rows": 10}'),
-    ),
+    inputs=(InputRecord("train", "digits", '{"uri": "scikit-learn"}', "abc", '{"num_rows": 10}'),),
 )
 LAYERS = {
     "conv1": {"type": "Conv2D", "filters": 8},

@@ -67,7 +67,16 @@ def test_in_a_pipe_all_is_told_in_even_columns():
     names = ["run", "name", "age", "status", "time", "test/accuracy", "test/loss"]
     # What was set is first, then what most runs have.
     assert header.split() == [*names, "optimizer.learning_rate", "seed", "same", "a.odd"]
-    assert rows[0].split() == ["10000000", "cnn", "[red]bold[/red]", "[conv1]", "5", "s", "RUNNING", "0"]
+    assert rows[0].split() == [
+        "10000000",
+        "cnn",
+        "[red]bold[/red]",
+        "[conv1]",
+        "5",
+        "s",
+        "RUNNING",
+        "0",
+    ]
     assert rows[2].split()[-7:] == ["s", "0.5000", "0.2500", "0.1", "1", "[a]", "1"]
     at = header.index("seed")
     assert [row[at : at + 1] for row in rows] == ["0", "", "1", "0"]

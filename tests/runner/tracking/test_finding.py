@@ -15,7 +15,7 @@ def store(tmp_path_factory):
     (folder / ".hydra").mkdir(parents=True)
     store.first = store.add("cnn", age=9000, tags={"folder": place_folder(folder)})
     store.twins = [store.add("mlp 'a'", age=age, experiment="other") for age in (200, 100)]
-    store.last = store.add('both \' and "', age=10, status="RUNNING")
+    store.last = store.add("both ' and \"", age=10, status="RUNNING")
     store.run_folder = folder
     return store
 
@@ -36,7 +36,7 @@ def test_the_newest_are_found_across_experiments(store):
 
 
 def test_a_name_with_both_kinds_of_quotes_is_found(store):
-    assert find_run(store.client, 'both \' and "').run_id == store.last
+    assert find_run(store.client, "both ' and \"").run_id == store.last
 
 
 def message(store, name, path="RUN"):

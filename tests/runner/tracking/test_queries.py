@@ -17,7 +17,7 @@ from runner.tracking.queries import write_filter, write_order
         ("optimizer.learning_rate == 1e-2", "params.`optimizer.learning_rate` = '0.01'"),
         ("seed != 3", "params.seed != '3'"),
         ("model=cnn AND loss < 1", "tags.model = 'cnn' and metrics.loss < 1"),
-        ("model=it's", "tags.model = \"it's\""),
+        ("model=it's", 'tags.model = "it\'s"'),
         ("git.dirty=true", "tags.`git.dirty` = 'true'"),
         ("params.x is null", "params.x IS NULL"),
         ("tags.`a b` is not  null", "tags.`a b` IS NOT NULL"),
