@@ -137,7 +137,9 @@ def _quote(text: str) -> str:
     """Returns `text` as Hydra takes it, whatever is in it."""
     if re.fullmatch(r"[\w/.-]+", text):
         return text
+    # A backslash is one but before a quote.
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
     return f"'{escaped}'"
 
 

@@ -28,6 +28,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _PREFIX = re.compile(r"[0-9a-f]{1,31}")
 _LEAST_PREFIX = 8
 _MOST_CANDIDATES = 8
+_MOST_LETTERS = 80
 _NAMES = 50
 
 
@@ -124,11 +125,17 @@ def _refuse(client: "MlflowClient", name: str, path: str, hint: str) -> Problem:
     return _list(expected(path, WHAT, name, f"{hint} The newest are"), newest[:_MOST_CANDIDATES])
 
 
+def _shorten(name: str) -> str:
+    line = " ".join(name.split())
+    return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 1]}…"
+
+
 def _list(problem: Problem, runs: Iterable[RunRecord]) -> Problem:
     """Returns `problem` with a line a run behind it."""
     now = now_ms()
     lines = (
-        f"    {run.short_id}  {run.status:8}  {format_age(now - run.start_ms):>6}  {run.name}"
+        f"    {run.short_id}  {run.status:8}  {format_age(now - run.start_ms):>6}  "
+        f"{_shorten(run.name)}"
         for run in runs
     )
     return Problem(problem.path, "\n".join([problem.message, *lines]))
