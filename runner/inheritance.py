@@ -26,6 +26,8 @@ from runner.tracking.runs import read_run
 OPTION = "from_run"
 
 _GROUPS = ("model", "data")
+# A number, as an id of digits and an e is one, or a word that is no text.
+_READS_OTHERWISE = re.compile(r"[\d.]+(e[+-]?\d+)?|null|true|false|inf|nan", re.IGNORECASE)
 _SEARCH_PATH = "hydra.searchpath"
 
 
@@ -135,7 +137,7 @@ def settle_config(cfg: DictConfig, inherited: Inherited | None) -> ExperimentCon
 
 def _quote(text: str) -> str:
     """Returns `text` as Hydra takes it, whatever is in it."""
-    if re.fullmatch(r"[\w/.-]+", text):
+    if re.fullmatch(r"[\w/.-]+", text) and not _READS_OTHERWISE.fullmatch(text):
         return text
     # A backslash is one but before a quote.
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)

@@ -186,7 +186,7 @@ def test_a_run_is_named_as_people_name_it_and_noted_by_its_id(tmp_path, monkeypa
         inherited = inherit(given, tmp_path / "inherited")
         assert inherited.run == run
         assert list(inherited.weights) == ["a.b"]
-        assert f"from_run={run}" in inherited.extend(given)
+        assert f"from_run='{run}'" in inherited.extend(given)
         with open_hydra():
             cfg = compose_open(inherited.extend(given))
         assert (cfg.from_run, cfg.seed) == (run, 5)
