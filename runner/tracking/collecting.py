@@ -264,6 +264,9 @@ class Collector:
         if any(FOLDER not in run.data.tags for run in kept):
             # One of the folders may be that run's.
             return
+        if any(self._outputs.glob("*/*.spool")):
+            # So may it be that of a run which the store has not been told of yet.
+            return
         places = {run.data.tags[FOLDER] for run in kept}
         for folder in _walk_run_folders(self._list_roots()):
             is_kept = place_folder(folder) in places or folder in taken

@@ -204,6 +204,14 @@ def test_folders_stay_where_a_run_does_not_tell_its_own(store):
     assert find(store) == {}
 
 
+def test_folders_stay_while_runs_wait_for_the_store(store):
+    place(store, "runs/day/waiting", resolved=store.resolve())
+    spool = place(store, "spool", files=("run-1.spool",), hydra=False) / "run-1.spool"
+    assert find(store) == {}
+    spool.unlink()
+    assert len(find(store)) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "age"),
     [("30d", 30 * DAY), ("1d12h", 1.5 * DAY), ("5m3s", 303), ("0d", 0), ("", None), ("3x", None)],
