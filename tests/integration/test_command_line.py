@@ -119,7 +119,7 @@ def test_the_main_job_trains_to_its_accuracy_and_logs_all_of_it(project):
     trace = json.loads(artifact(run, "trace/train_step_3.json").read_text())
     assert any(event["ph"] == "X" for event in trace["traceEvents"])
 
-    (output_dir,) = (project.folder / "runs").iterdir()
+    (output_dir,) = (project.folder / "runs").glob("*/*")
     assert (output_dir / ".hydra" / "config.yaml").exists()
     assert "layer conv1 Conv2D (batch, 8, 8, 32) 320" in (output_dir / "feedfetch.log").read_text()
 
