@@ -722,7 +722,7 @@ class PretrainedConfig:
 
     Attributes:
         source: A ``.keras`` file, a ``.weights.h5`` file, an ``.npz`` file of weights by our names,
-            such as ``conv1.kernel``, or an earlier run, by its id or its folder; null for none.
+            such as ``conv1.kernel``, or an earlier run as ``from_run``; null for none.
         layers: Patterns, such as ``conv*``, of the names of the layers whose weights are loaded.
     """
 
@@ -735,8 +735,9 @@ class ExperimentConfig:
     """All of a run.
 
     Attributes:
-        from_run: An earlier run, by its id or its folder, whose model, data, seed and weights are
-            taken over; what is set beside it holds. Null for none.
+        from_run: An earlier run, whose model, data, seed and weights are taken over; what is set
+            beside it holds. Its id, the beginning of it, its name, its folder, or ``last``,
+            ``last-1`` for the newest ones. Null for none.
         seed: Seeds initial weights, dropout masks, splits, order and random data.
         model: The layer stack, its loss and its metrics.
         data: The examples.

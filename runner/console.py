@@ -267,7 +267,7 @@ def print_layers(layers: Sequence[LayerSummary]) -> None:
 def print_table(console: Console, table: Table) -> None:
     """Writes `table`; where no terminal is, in plain text that does not wrap."""
     if console.is_terminal:
-        console.print(table)
+        console.print(table, markup=False, highlight=False)
     else:
         console.print(_plain(table), soft_wrap=True, markup=False, highlight=False)
 
@@ -321,7 +321,8 @@ def _plus(unknown: object) -> str:
 
 def _plain(table: Table) -> str:
     text = io.StringIO()
-    Console(file=text, width=_PLAIN_WIDTH, color_system=None).print(table)
+    console = Console(file=text, width=_PLAIN_WIDTH, color_system=None)
+    console.print(table, markup=False, highlight=False)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from models.preprocessing import needs_adapting
 from runner.clock import PhaseClock
 from runner.config import (
@@ -236,9 +238,12 @@ def _load_weights(
     source = config.pretrained.source
     if source is None:
         return graph, []
-    is_file = source.endswith(WEIGHT_FILES)
-    run = {} if is_file else read_run(config.tracking, source, "pretrained.source").weights
-    values, result = load_pretrained(config.pretrained, graph.model, run)
+    pretrained = config.pretrained
+    run: Mapping[str, np.ndarray] = {}
+    if not source.endswith(WEIGHT_FILES):
+        logged = read_run(config.tracking, source, "pretrained.source")
+        pretrained, run = replace(pretrained, source=logged.run), logged.weights
+    values, result = load_pretrained(pretrained, graph.model, run)
     return graph.with_weights(values), [result]
 
 

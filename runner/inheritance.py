@@ -4,6 +4,7 @@ The run's model and data become files of conf/ and are chosen in the place of th
 all that can be set of a model or of data can be set of a run's.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,14 @@ from models.problems import ConfigError, Problem, expected
 from runner.composition import compose_open, open_hydra, to_config
 from runner.config import SPLIT_COLUMNS, ExperimentConfig, ImagesDataConfig, TrackingConfig
 from runner.resolved import format_group
+from runner.tracking.finding import WHAT
 from runner.tracking.runs import read_run
 
 OPTION = "from_run"
 
 _GROUPS = ("model", "data")
+# A number, as an id of digits and an e is one, or a word that is no text.
+_READS_OTHERWISE = re.compile(r"[\d.]+(e[+-]?\d+)?|null|true|false|inf|nan", re.IGNORECASE)
 _SEARCH_PATH = "hydra.searchpath"
 
 
@@ -32,12 +36,14 @@ class Inherited:
     """What a command takes over from an earlier run.
 
     Attributes:
+        run: The run's id, or its folder, however the command names it.
         added: Overrides that choose the run's model, data and seed, but for what the user set.
         search_path: The override by which Hydra finds them; it holds the user's own folders too.
         data: The run's data, as it was.
         weights: The values that the run's variables ended with, by name.
     """
 
+    run: str
     added: Sequence[str]
     search_path: str
     data: Mapping[str, Any]
@@ -48,7 +54,9 @@ class Inherited:
         kept = [text for text in overrides if not text.startswith(f"{_SEARCH_PATH}=")]
         # Hydra takes overrides in one row, before or after its flags.
         place = next(i for i, text in enumerate(kept) if text.startswith(f"{OPTION}="))
-        return [*kept[:place], *self.added, self.search_path, *kept[place:]]
+        # Of what was the last run when it was named, nothing is to be known later.
+        named = f"{OPTION}={_quote(self.run)}"
+        return [*kept[:place], *self.added, self.search_path, named, *kept[place + 1 :]]
 
     def settle(self, cfg: DictConfig) -> None:
         """Takes back what the run found of labels that the command, in `cfg`, does without.
@@ -90,11 +98,13 @@ def inherit(overrides: Sequence[str], folder: Path) -> Inherited | None:
     given = {override.key_or_group: override for override in _parse(overrides)}
     if OPTION not in given or given[OPTION].value() is None:
         return None
-    run = given[OPTION].value()
-    if given[OPTION].is_sweep_override() or not isinstance(run, str | int):
-        received = str(given[OPTION].input_line).partition("=")[2]
-        raise ConfigError([expected(OPTION, "one run's id, or its folder", received)])
-    logged = read_run(_read_tracking(overrides), str(run), OPTION)
+    received = str(given[OPTION].input_line).partition("=")[2]
+    value = given[OPTION].value()
+    # The beginning of an id may read as a number.
+    run = value if isinstance(value, str) else received
+    if given[OPTION].is_sweep_override() or not isinstance(value, str | int | float):
+        raise ConfigError([expected(OPTION, WHAT, received)])
+    logged = read_run(read_tracking(overrides), run, OPTION)
     config = logged.resolved["config"]
     added = [f"{group}={OPTION}" for group in _GROUPS if group not in given]
     if "seed" not in given:
@@ -108,7 +118,7 @@ def inherit(overrides: Sequence[str], folder: Path) -> Inherited | None:
         value = given[_SEARCH_PATH].value()
         places += map(str, value if isinstance(value, list) else [value])
     search_path = f"{_SEARCH_PATH}=[{','.join(places)}]"
-    return Inherited(added, search_path, config["data"], logged.weights)
+    return Inherited(logged.run, added, search_path, config["data"], logged.weights)
 
 
 def settle_config(cfg: DictConfig, inherited: Inherited | None) -> ExperimentConfig:
@@ -125,6 +135,16 @@ def settle_config(cfg: DictConfig, inherited: Inherited | None) -> ExperimentCon
     return to_config(cfg)
 
 
+def _quote(text: str) -> str:
+    """Returns `text` as Hydra takes it, whatever is in it."""
+    if re.fullmatch(r"[\w/.-]+", text) and not _READS_OTHERWISE.fullmatch(text):
+        return text
+    # A backslash is one but before a quote.
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
+    return f"'{escaped}'"
+
+
 def _parse(overrides: Sequence[str]) -> Iterator[Override]:
     """Yields what can be read of `overrides`; Hydra tells of the rest."""
     parser = OverridesParser.create()
@@ -137,8 +157,22 @@ def _parse(overrides: Sequence[str]) -> Iterator[Override]:
             continue
 
 
-def _read_tracking(overrides: Sequence[str]) -> TrackingConfig:
+def read_tracking(overrides: Sequence[str]) -> TrackingConfig:
     """Returns the store that `overrides` choose."""
     chosen = [text for text in overrides if text.startswith(("tracking", _SEARCH_PATH))]
     with open_hydra():
         return cast(TrackingConfig, OmegaConf.to_object(compose_open(chosen).tracking))
+
+
+def require_tracking(overrides: Sequence[str]) -> TrackingConfig:
+    """Returns the store that `overrides`, which set nothing else, choose.
+
+    Raises:
+        ConfigError: If one of them sets something else.
+    """
+    others = [text for text in overrides if not text.startswith(("tracking", _SEARCH_PATH))]
+    if others:
+        what = "what chooses a store, such as tracking.database=PATH"
+        hint = "Put a name that has spaces in quotes."
+        raise ConfigError([expected("overrides", what, others[0], hint)])
+    return read_tracking(overrides)

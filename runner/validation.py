@@ -398,7 +398,7 @@ def _validate_pretrained(config: ExperimentConfig) -> Iterator[Problem]:
         what = f"null, since task={config.task.name} uses no weights"
         yield expected("pretrained.source", what, source)
     elif source.endswith(WEIGHT_FILES) and not Path(source).is_file():
-        what = f"a file, {', '.join(WEIGHT_FILES)}, or a run's id"
+        what = f"a file, {', '.join(WEIGHT_FILES)}, or a run"
         hint = f"There is nothing at {Path(source).absolute()}."
         yield expected("pretrained.source", what, source, hint)
     if not config.pretrained.layers:

@@ -26,6 +26,7 @@ from runner.tracking.entries import (
     RunStarted,
     TagsAdded,
 )
+from runner.tracking.folders import FOLDER, place_folder
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
 from runner.tracking.spool import SpoolWriter
@@ -237,6 +238,7 @@ def describe_start(
             "task": config.task.name,
             "model": config.model.name,
             "data": config.data.name,
+            FOLDER: place_folder(context.output_dir),
             **collect_metadata(source),
             **tracking.tags,
         },

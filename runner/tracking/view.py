@@ -8,13 +8,14 @@ state of the page as JSON in a tag of the experiment. Source: mlflow/server/js, 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlflow import MlflowClient
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 KEY = "feedfetch"
 
-_TAG = f"mlflow.sharedViewState.{KEY}"
+VIEW_TAG = f"mlflow.sharedViewState.{KEY}"
 _MOST_COLUMNS = 12
 _GROUPS = ("model", "data", "optimizer")
 _OVERRIDDEN = re.compile(r"(?:^|\s)\+*([^\s=~]+)=")
@@ -36,7 +37,7 @@ def choose_columns(metrics: Iterable[str], params: Iterable[str], overrides: str
             yield f"params.`{column}`"
 
 
-def add_columns(client: MlflowClient, run_id: str) -> None:
+def add_columns(client: "MlflowClient", run_id: str) -> None:
     """Adds the columns of a run to the view of its experiment, behind those that are there.
 
     Raises:
@@ -46,13 +47,13 @@ def add_columns(client: MlflowClient, run_id: str) -> None:
     experiment_id = run.info.experiment_id
     overrides = run.data.tags.get("overrides", "")
     columns = choose_columns(sorted(run.data.metrics), run.data.params, overrides)
-    state = _read_state(client.get_experiment(experiment_id).tags.get(_TAG))
+    state = _read_state(client.get_experiment(experiment_id).tags.get(VIEW_TAG))
     shown = state["selectedColumns"]
     # The newest run's stay where there are too many.
     chosen = list(dict.fromkeys([*shown, *columns]))[-_MOST_COLUMNS:]
     if chosen != shown:
         value = json.dumps({**state, "selectedColumns": chosen})
-        client.set_experiment_tag(experiment_id, _TAG, value)
+        client.set_experiment_tag(experiment_id, VIEW_TAG, value)
 
 
 def _read_state(text: str | None) -> dict[str, Any]:

@@ -1,10 +1,16 @@
 """What the command line does beside running experiments: a verb a file, imported when called."""
 
+import re
 from importlib import import_module
 from typing import Protocol, cast
 
+from models.problems import ConfigError, Problem, did_you_mean
+
 # Each is a module here with a function ``run``.
-VERBS = ("export", "schema", "ui", "validate")
+VERBS = ("diff", "export", "gc", "help", "runs", "schema", "show", "ui", "validate")
+
+# An override has a = or a ~, a flag begins with a -.
+_WORD = re.compile(r"[A-Za-z][\w-]*")
 
 
 class Verb(Protocol):
@@ -15,7 +21,14 @@ class Verb(Protocol):
 
 
 def find_verb(name: str) -> Verb | None:
-    """Returns the verb called `name`; None where it is none, but an override or a flag."""
-    if name not in VERBS:
-        return None
-    return cast(Verb, import_module(f"{__name__}.{name}").run)
+    """Returns the verb called `name`; None where it is none, but an override or a flag.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    if name in VERBS:
+        return cast(Verb, import_module(f"{__name__}.{name}").run)
+    if _WORD.fullmatch(name):
+        message = "there is no such verb, and an override has a =, such as model=mlp."
+        raise ConfigError([Problem(name, f"{message} {did_you_mean(name, VERBS)}")])
+    return None

@@ -2,16 +2,31 @@
 
 import argparse
 
-from runner.composition import compose_config
-from runner.tracking.ui import serve_ui
+from runner.inheritance import require_tracking
+from runner.tracking.finding import WHAT
+from runner.tracking.ui import open_ui
+
+_EXPERIMENT = "tracking.experiment="
 
 
 def run(arguments: list[str]) -> int:
     """Serves until it is interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m runner ui", description="Serve the MLflow UI.")
-    parser.add_argument("--run", help="id of the run to open")
-    parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
-    parser.add_argument("overrides", nargs="*", help="such as tracking.database=PATH")
-    parsed = parser.parse_args(arguments)
-    serve_ui(compose_config(parsed.overrides).tracking, parsed.run, parsed.port)
+    parser = argparse.ArgumentParser(
+        prog="python -m runner ui",
+        description="Serve the MLflow UI and open the experiment of the newest run, or a run.",
+    )
+    parser.add_argument("--run", help=f"the run to open: {WHAT}")
+    parser.add_argument("--port", type=int, help="default: 5000, or the next that is free")
+    parser.add_argument("--no-open", action="store_true", help="open no browser, print the address")
+    parser.add_argument("overrides", nargs="*", help="such as tracking.experiment=NAME")
+    parsed = parser.parse_intermixed_args(arguments)
+    tracking = require_tracking(parsed.overrides)
+    has_chosen = any(text.startswith(_EXPERIMENT) for text in parsed.overrides)
+    open_ui(
+        tracking,
+        run=parsed.run,
+        experiment=tracking.experiment if has_chosen else None,
+        port=parsed.port,
+        opens=not parsed.no_open,
+    )
     return 0

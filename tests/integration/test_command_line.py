@@ -19,6 +19,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from runner.composition import PROJECT
+from runner.verbs import VERBS
 
 pytestmark = pytest.mark.integration
 
@@ -34,6 +35,11 @@ class Project:
         self.database = folder / "mlflow.db"
 
     def command(self, *arguments):
+        is_verb = bool(arguments) and arguments[0] in VERBS
+        places = [
+            f"hydra.run.dir={self.folder}/runs/${{now:%Y-%m-%d}}/${{now:%H-%M-%S-%f}}",
+            f"hydra.sweep.dir={self.folder}/sweep",
+        ]
         return [
             sys.executable,
             "-m",
@@ -41,8 +47,7 @@ class Project:
             *arguments,
             f"tracking.database={self.database}",
             f"tracking.artifacts={self.folder}/artifacts",
-            f"hydra.run.dir={self.folder}/runs/${{now:%H-%M-%S-%f}}",
-            f"hydra.sweep.dir={self.folder}/sweep",
+            *([] if is_verb else places),
         ]
 
     def start(self, *arguments):
@@ -114,7 +119,7 @@ def test_the_main_job_trains_to_its_accuracy_and_logs_all_of_it(project):
     trace = json.loads(artifact(run, "trace/train_step_3.json").read_text())
     assert any(event["ph"] == "X" for event in trace["traceEvents"])
 
-    (output_dir,) = (project.folder / "runs").iterdir()
+    (output_dir,) = (project.folder / "runs").glob("*/*")
     assert (output_dir / ".hydra" / "config.yaml").exists()
     assert "layer conv1 Conv2D (batch, 8, 8, 32) 320" in (output_dir / "feedfetch.log").read_text()
 
@@ -217,10 +222,9 @@ def test_a_trained_run_is_evaluated_and_predicts(project, tmp_path):
     assert "dense1.bias,64,float32,loaded," in rows
 
     unknown = project.run("task=evaluate", "from_run=123")
-    assert (unknown.returncode, unknown.stderr) == (
-        2,
-        "from_run: expected a run's id or its folder; received '123' (str). "
-        f"There is no such run in {project.database}.\n",
+    assert unknown.returncode == 2
+    assert unknown.stderr.startswith(
+        "from_run: expected a run's id, its name, its folder or last; received '123' (str). "
     )
 
 
@@ -289,6 +293,55 @@ def test_a_sweep_runs_every_combination_under_a_run_of_its_own(project):
     lines = finished.stdout.splitlines()
     assert "jobs     3 FINISHED, 3 FAILED" in lines
     assert f"sweep    {parent.info.run_id}" in lines
+
+
+@pytest.mark.slow
+def test_runs_are_found_shown_compared_and_collected(project, tmp_path):
+    for seed in (0, 1):
+        assert project.run(*QUICK, f"seed={seed}", "tracking.pictures=0").returncode == 0
+    first, second = project.runs()
+    listed = project.run("runs").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == [
+        second.info.run_id[:8],
+        first.info.run_id[:8],
+    ]
+    assert {"test/accuracy", "seed"} <= set(listed[0].split())
+
+    folder = next(
+        path
+        for path in (project.folder / "runs").glob("*/*")
+        if "seed: 1" in (path / "resolved.yaml").read_text()
+    )
+    for name in (second.info.run_id[:8], second.info.run_name, "last", str(folder)):
+        shown = json.loads(project.run("show", name, "--json").stdout)
+        assert shown["run_id"] == second.info.run_id
+    assert shown["folder"] == str(folder)
+    files = {file["path"]: file["bytes"] for file in shown["artifacts"]}
+    assert files["weights/weights.npz"] == artifact(second, "weights/weights.npz").stat().st_size
+
+    told = project.run("diff", "last~1", "last", "--exit-code", "--json")
+    assert told.returncode == 1
+    differences = json.loads(told.stdout)["differences"]
+    assert {"name": "seed", "first": "0", "second": "1", "absolute": None, "relative": None} in (
+        differences["configuration"]
+    )
+    assert "test/accuracy" in {one["name"] for one in differences["metrics"]}
+
+    finished = project.run("task=evaluate", "from_run=last-1", "tracking.pictures=0")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    third = project.runs()[-1]
+    assert third.data.tags["from_run"] == first.info.run_id
+    assert third.data.metrics["test/accuracy"] == first.data.metrics["test/accuracy"]
+
+    MlflowClient(f"sqlite:///{project.database}").delete_run(second.info.run_id)
+    given = ("gc", "--outputs", str(project.folder))
+    assert "nothing was deleted" in project.run(*given).stdout
+    assert folder.is_dir()
+    finished = project.run(*given, "--yes")
+    assert finished.stdout.endswith("; deleted\n"), finished.stderr
+    assert not folder.exists()
+    assert [run.info.run_id for run in project.runs()] == [first.info.run_id, third.info.run_id]
+    assert artifact(first, "weights/weights.npz").exists()
 
 
 def test_a_step_that_fails_fails_the_run(project):
@@ -364,6 +417,7 @@ def run_without_tensorflow(*arguments):
     ("arguments", "shown"),
     [
         (["--help"], "optimizer: adam, adamw, sgd"),
+        (["help"], "python -m runner diff RUN RUN"),
         (["--cfg", "job"], "conv1:"),
         (["model=mlp", "--cfg", "job"], "dense1:"),
     ],
@@ -381,6 +435,11 @@ def test_questions_are_answered_without_tensorflow(arguments, shown):
             ["optimzer.learning_rate=1"],
             "optimzer: expected a key of the configuration; received 'optimzer' (str). "
             "Did you mean 'optimizer'?\n",
+        ),
+        (
+            ["rus"],
+            "rus: there is no such verb, and an override has a =, such as model=mlp. Did you mean "
+            "'runs'?\n",
         ),
         (
             ["optimizer=adm"],
@@ -598,7 +657,7 @@ def test_the_ui_shows_the_store_of_a_run(project):
         port = str(free.getsockname()[1])
     assert project.run(*QUICK).returncode == 0
     (run,) = project.runs()
-    process = project.start("ui", "--run", run.info.run_id, "--port", port)
+    process = project.start("ui", "--run", "last", "--port", port)
     try:
         url = process.stdout.readline().split()[0]
         assert url == (
@@ -630,9 +689,9 @@ def fetch_when_up(url):
 def test_the_ui_refuses_a_run_that_is_not_there(project):
     assert project.run(*QUICK).returncode == 0
     finished = project.run("ui", "--run", "abc", "--port", "58232")
-    assert (finished.returncode, finished.stderr) == (
-        2,
-        "--run: expected the id of a run; received 'abc' (str).\n",
+    assert finished.returncode == 2
+    assert finished.stderr.startswith(
+        "--run: expected a run's id, its name, its folder or last; received 'abc' (str). "
     )
 
 

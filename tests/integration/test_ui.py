@@ -52,7 +52,7 @@ def server(project):
     """The address of `python -m runner ui` on that store."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = str(free.getsockname()[1])
-    process = project.start("ui", "--port", port)
+    process = project.start("ui", "--no-open", "--port", port)
     try:
         process.stdout.readline()
         address = f"http://127.0.0.1:{port}"

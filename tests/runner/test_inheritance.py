@@ -1,5 +1,7 @@
 """A command on top of a run, which is a folder here: nothing is trained."""
 
+import uuid
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from runner.data.sources.table import read_table
 from runner.inheritance import inherit
 from runner.resolved import FILE, format_resolved
 from runner.tracking.archives import write_arrays
+from runner.tracking.folders import place_folder
+from tests.stores import Store
 
 WINE = ("model=tabular", "data=table", "data.targets=[cultivar]")
 HEADER = "alcohol,color,kind,cultivar\n"
@@ -150,13 +154,13 @@ def test_a_command_that_names_no_run_takes_nothing_over(tmp_path):
             "resolved.yaml in it.",
         ),
         (
-            ["from_run={folder}/without"],
+            ["from_run={folder}/without", "tracking=off"],
             "from_run: expected a run with weights; received '{folder}/without' (str). Only a run "
-            "of task=train with tracking=off keeps weights.npz there; of another give the id.",
+            "of task=train with tracking=off keeps weights.npz there.",
         ),
         (
             ["from_run=a,b"],
-            "from_run: expected one run's id, or its folder; received 'a,b' (str).",
+            "from_run: expected a run's id, its name, its folder or last; received 'a,b' (str).",
         ),
     ],
 )
@@ -166,6 +170,46 @@ def test_a_run_that_cannot_be_taken_over_is_told(tmp_path, overrides, message):
     with pytest.raises(ConfigError) as caught:
         inherit([text.format(folder=tmp_path) for text in overrides], tmp_path / "inherited")
     assert str(caught.value) == message.format(folder=tmp_path)
+
+
+def test_a_run_is_named_as_people_name_it_and_noted_by_its_id(tmp_path, monkeypatch):
+    keep_run(tmp_path / "run", "model=mlp", "seed=5")
+    store = Store(tmp_path)
+    # Reads as a number.
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID("1234e567" + "0" * 24))
+    run = store.add("mlp 'a'=1", tags={"folder": place_folder(tmp_path / "run")})
+    monkeypatch.undo()
+    store.client.log_artifact(run, str(tmp_path / "run" / FILE), "config")
+    store.client.log_artifact(run, str(tmp_path / "run" / "weights.npz"), "weights")
+    (tmp_path / "run" / "weights.npz").unlink()
+    for name in ("1234e567", "last", "last-0", "'last~0'", "\"mlp 'a'=1\"", tmp_path / "run"):
+        given = [f"from_run={name}", *store.overrides]
+        inherited = inherit(given, tmp_path / "inherited")
+        assert inherited.run == run
+        assert list(inherited.weights) == ["a.b"]
+        assert f"from_run='{run}'" in inherited.extend(given)
+        with open_hydra():
+            cfg = compose_open(inherited.extend(given))
+        assert (cfg.from_run, cfg.seed) == (run, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("a b", "a b"),
+        ("it's", "it's"),
+        ("c\\d", "c\\d"),
+        ("e\\", "e\\\\"),
+        ("f\\'g", "f\\'g"),
+        ("x=1,y=[2]", "x=1,y=[2]"),
+    ],
+)
+def test_a_folder_of_any_name_is_taken(tmp_path, name, quoted):
+    keep_run(tmp_path / name)
+    given = [f'from_run="{tmp_path}/{quoted}"', "tracking=off"]
+    inherited = inherit(given, tmp_path / "inherited")
+    with open_hydra():
+        assert compose_open(inherited.extend(given)).from_run == str(tmp_path / name)
 
 
 def test_what_a_run_adds_stands_in_a_row_with_what_the_user_set(tmp_path):

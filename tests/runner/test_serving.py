@@ -81,7 +81,7 @@ def test_a_run_without_weights_cannot_be_opened(store):
 
 def test_a_run_that_is_not_there_cannot_be_opened(store):
     with pytest.raises(
-        ConfigError, match=r"from_run: expected a run's id or its folder; received '123'"
+        ConfigError, match=r"from_run: expected a run's id, its name, its folder or last; received"
     ):
         open_run("123", store)
     with pytest.raises(

@@ -419,7 +419,7 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
         ),
         (
             ["pretrained.source=/nowhere/w.npz"],
-            "pretrained.source: expected a file, .keras, .weights.h5, .npz, or a run's id; "
+            "pretrained.source: expected a file, .keras, .weights.h5, .npz, or a run; "
             "received '/nowhere/w.npz' (str). There is nothing at /nowhere/w.npz.",
         ),
         (

@@ -49,3 +49,13 @@ def test_the_jobs_the_spread_and_the_errors_are_shown():
 
 def test_without_repetitions_no_spread_is_shown():
     assert "std" not in "\n".join(show(JOBS[1:3], is_terminal=False))
+
+
+def test_values_that_look_like_markup_are_shown_as_they_are():
+    jobs = [
+        JobResult(number, {"fetches.a": value}, "FINISHED", {"test/loss": 1.0}, "1a")
+        for number, value in enumerate(("[red]", "[conv1,/red]"))
+    ]
+    for is_terminal in (False, True):
+        shown = [line.split()[:2] for line in show(jobs, is_terminal=is_terminal)]
+        assert shown[2:4] == [["0", "[red]"], ["1", "[conv1,/red]"]]

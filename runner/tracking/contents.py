@@ -1,0 +1,45 @@
+"""Reads what two runs are compared by: configuration, code, environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from runner.tracking.pages import read_text
+from runner.tracking.records import RunRecord
+from runner.tracking.runs import RESOLVED
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PATCH = "code/diff.patch"
+REQUIREMENTS = "environment/requirements.txt"
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """A run and what its files hold.
+
+    Attributes:
+        run: The run.
+        config: Its whole configuration; None where it kept none.
+        patch: What its code had besides the commit; empty for nothing.
+        requirements: The packages that were installed, a line each; empty where they are unknown.
+    """
+
+    run: RunRecord
+    config: Mapping[str, Any] | None
+    patch: str
+    requirements: str
+
+
+def read_contents(client: "MlflowClient", run: RunRecord) -> RunContents:
+    """Returns what the files of `run` hold."""
+    config = yaml.safe_load(read_text(client, run.run_id, RESOLVED) or "null")
+    return RunContents(
+        run,
+        None if config is None else config["config"],
+        read_text(client, run.run_id, PATCH) or "",
+        read_text(client, run.run_id, REQUIREMENTS) or "",
+    )
