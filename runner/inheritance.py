@@ -87,14 +87,14 @@ def inherit(overrides: Sequence[str], folder: Path) -> Inherited | None:
     Raises:
         ConfigError: If there is no such run, or it kept no weights.
     """
-    given = {override.key_or_group: override for override in _parse(overrides)}
+    given = {override.key_or_group: override for override in parse_overrides(overrides)}
     if OPTION not in given or given[OPTION].value() is None:
         return None
     run = given[OPTION].value()
     if given[OPTION].is_sweep_override() or not isinstance(run, str | int):
         received = str(given[OPTION].input_line).partition("=")[2]
         raise ConfigError([expected(OPTION, "one run's id, or its folder", received)])
-    logged = read_run(_read_tracking(overrides), str(run), OPTION)
+    logged = read_run(read_tracking(overrides), str(run), OPTION)
     config = logged.resolved["config"]
     added = [f"{group}={OPTION}" for group in _GROUPS if group not in given]
     if "seed" not in given:
@@ -125,8 +125,8 @@ def settle_config(cfg: DictConfig, inherited: Inherited | None) -> ExperimentCon
     return to_config(cfg)
 
 
-def _parse(overrides: Sequence[str]) -> Iterator[Override]:
-    """Yields what can be read of `overrides`; Hydra tells of the rest."""
+def parse_overrides(overrides: Sequence[str]) -> Iterator[Override]:
+    """Yields what can be read of `overrides`, flags left out; Hydra tells of the rest."""
     parser = OverridesParser.create()
     for text in overrides:
         if text.startswith("-"):
@@ -137,7 +137,7 @@ def _parse(overrides: Sequence[str]) -> Iterator[Override]:
             continue
 
 
-def _read_tracking(overrides: Sequence[str]) -> TrackingConfig:
+def read_tracking(overrides: Sequence[str]) -> TrackingConfig:
     """Returns the store that `overrides` choose."""
     chosen = [text for text in overrides if text.startswith(("tracking", _SEARCH_PATH))]
     with open_hydra():
