@@ -5,7 +5,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,49 +28,86 @@ from runner.results import RunOutcome
 from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_courier
 from runner.tracking.store import prepare_store
-from runner.tracking.tracker import RunContext
+from runner.tracking.tracker import RunContext, Witness
 from runner.validation import validate
 
 _STARTED = time.perf_counter()
 
 
+@dataclass(frozen=True)
+class Declaration:
+    """How a run is declared that is not by overrides of conf/ alone.
+
+    Attributes:
+        conf: A folder as conf/ is.
+        main: The file in it that is composed.
+        inherited: What the run takes over from an earlier one; None for nothing.
+        verb: What stands before the overrides on the command line.
+        tags: Labels of the run.
+        witness: Who sees what it does; None for none.
+    """
+
+    conf: Path = CONF
+    main: str = "config"
+    inherited: Inherited | None = None
+    verb: Sequence[str] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    witness: Witness | None = None
+
+
 def run_command(arguments: Sequence[str]) -> None:
     """Runs what `arguments`, overrides and flags of Hydra, declare."""
-    # Otherwise Hydra prints errors itself and exits with 1.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     with tempfile.TemporaryDirectory(prefix="feedfetch-") as folder:
         inherited = inherit(arguments, Path(folder))
-        # From where Hydra reads them.
-        sys.argv[1:] = arguments if inherited is None else inherited.extend(arguments)
+        declaration = Declaration(inherited=inherited)
+        extended = arguments if inherited is None else inherited.extend(arguments)
         with Sweep(_ui_command) as sweep:
 
             def run(cfg: DictConfig) -> RunOutcome:
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
-                    return _run_job_of(sweep, cfg, inherited)
-                return _run(cfg, inherited)
+                    return _run_job_of(sweep, cfg, declaration)
+                return _run(cfg, declaration)
 
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(run)()
+            _compose(run, extended, declaration)
 
 
-def _run(cfg: DictConfig, inherited: Inherited | None) -> RunOutcome:
+def run_declared(overrides: Sequence[str], declaration: Declaration) -> None:
+    """Runs a single run that `overrides` of a declaration declare."""
+    _compose(lambda cfg: _run(cfg, declaration), overrides, declaration)
+
+
+def _compose(
+    run: Callable[[DictConfig], RunOutcome], arguments: Sequence[str], declaration: Declaration
+) -> None:
+    """Has Hydra compose what `arguments` declare, and calls `run` with it."""
+    # Otherwise Hydra prints errors itself and exits with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    # From where Hydra reads them.
+    sys.argv[1:] = arguments
+    hydra.main(version_base="1.3", config_path=str(declaration.conf), config_name=declaration.main)(
+        run
+    )()
+
+
+def _run(cfg: DictConfig, declaration: Declaration) -> RunOutcome:
     """Runs a single run, which ends the process with its message where it fails."""
     try:
-        return _run_job(cfg, inherited)
+        return _run_job(cfg, declaration)
     except ConfigError as error:
         overrides = list(HydraConfig.get().overrides.task)
-        if inherited is not None:
-            overrides.append(inherited.search_path)
-        _exit(format_problems(error.problems, overrides), BAD_CONFIG)
+        if declaration.inherited is not None and declaration.inherited.search_path:
+            overrides.append(declaration.inherited.search_path)
+        _exit(format_problems(error.problems, overrides, declaration.main), BAD_CONFIG)
     except Exception as error:
         if (known := describe_known(error)) is not None:
             _exit(*known)
         raise
 
 
-def _run_job_of(sweep: Sweep, cfg: DictConfig, inherited: Inherited | None) -> RunOutcome:
+def _run_job_of(sweep: Sweep, cfg: DictConfig, declaration: Declaration) -> RunOutcome:
     """Runs a job of a sweep: Hydra takes an error, runs the others, and raises the first one."""
-    overrides = _user_overrides(inherited)
-    return sweep.run_job(overrides, lambda: _run_job(cfg, inherited, sweep))
+    overrides = _user_overrides(declaration.inherited)
+    return sweep.run_job(overrides, lambda: _run_job(cfg, declaration, sweep))
 
 
 def _user_overrides(inherited: Inherited | None) -> list[str]:
@@ -78,10 +116,9 @@ def _user_overrides(inherited: Inherited | None) -> list[str]:
     return [text for text in HydraConfig.get().overrides.task if text not in added]
 
 
-def _run_job(
-    cfg: DictConfig, inherited: Inherited | None, sweep: Sweep | None = None
-) -> RunOutcome:
+def _run_job(cfg: DictConfig, declaration: Declaration, sweep: Sweep | None = None) -> RunOutcome:
     """Checks all that can be checked before TensorFlow is imported, then runs the experiment."""
+    inherited = declaration.inherited
     is_first = "tensorflow" not in sys.modules
     started = _STARTED if is_first else time.perf_counter()
     config = settle_config(cfg, inherited)
@@ -105,6 +142,9 @@ def _run_job(
         parent,
         resolved=format_resolved(config, cfg),
         weights={} if inherited is None else inherited.weights,
+        tags=declaration.tags,
+        verb=declaration.verb,
+        witness=declaration.witness,
     )
     with Reporter(_ui_command(overrides)) as reporter:
         return run_experiment(config, context, reporter, clock)

@@ -63,7 +63,7 @@ from runner.tasks.inspect import inspect
 from runner.tasks.predict import predict
 from runner.tasks.train import train
 from runner.tasks.watch import NotFiniteError
-from runner.tracking.courier import start_run
+from runner.tracking.courier import name_run, start_run, tag_run
 from runner.tracking.faults import save_fault
 from runner.tracking.folder import FolderTracker
 from runner.tracking.runs import read_run
@@ -104,12 +104,18 @@ def run_experiment(
             reporter.show_warnings(open_process(config.session))
         with clock.phase("data"):
             config, splits, trained, described = _read_data(config)
+            if context.witness is not None:
+                context.witness.look_at_data(described)
             feeds = read_feeds(config.feeds)
         with clock.phase("adapt"):
             config = config if trained is None else adapt(config, trained)
         with clock.phase("build"):
             graph = build_graph(config, feeds)
             graph, loaded = _load_weights(config, graph, context)
+            if isinstance(config.task, ForwardConfig):
+                # A model of one size of batch takes no others.
+                first = slice(config.task.examples)
+                splits = {name: examples.take(first) for name, examples in splits.items()}
             splits = _fit_splits(splits, graph)
         with clock.phase("session"):
             session = stack.enter_context(open_session(graph, config.session))
@@ -211,7 +217,7 @@ def _save_fault(fault: FaultResult, context: RunContext) -> str:
     file = save_fault(fault, context.output_dir / "debug")
     kept = [text for text in context.overrides if not text.startswith(("task", "feeds"))]
     training = ["task.training=true"] if fault.is_training else []
-    command = ["python -m runner", *kept, "task=forward", *training, f"feeds={file}"]
+    command = ["python -m runner", *context.verb, *kept, "task=forward", *training, f"feeds={file}"]
     return f"The batch and the weights are saved; replay it with\n    {' '.join(command)}"
 
 
@@ -222,11 +228,16 @@ def _open_tracker(
     if context.resolved:
         text = settle_statistics(context.resolved, config)
         (context.output_dir / RESOLVED_FILE).write_text(text, encoding="utf-8")
-    if tracker is not None:
-        return tracker
+    if tracker is None:
+        tracker = _start_tracker(config, context)
+    return tracker if context.witness is None else context.witness.follow(tracker)
+
+
+def _start_tracker(config: ExperimentConfig, context: RunContext) -> Tracker:
     if isinstance(config.tracking, StoreTrackingConfig):
         return start_run(config, config.tracking, context, _SOURCE)
-    return FolderTracker(context.output_dir)
+    name = name_run(config, context.overrides)
+    return FolderTracker(context.output_dir, name, tag_run(config, context, _SOURCE))
 
 
 def _load_weights(

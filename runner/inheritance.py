@@ -95,7 +95,7 @@ def inherit(overrides: Sequence[str], folder: Path) -> Inherited | None:
     Raises:
         ConfigError: If there is no such run, or it kept no weights.
     """
-    given = {override.key_or_group: override for override in _parse(overrides)}
+    given = {override.key_or_group: override for override in parse_overrides(overrides)}
     if OPTION not in given or given[OPTION].value() is None:
         return None
     received = str(given[OPTION].input_line).partition("=")[2]
@@ -145,8 +145,8 @@ def _quote(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _parse(overrides: Sequence[str]) -> Iterator[Override]:
-    """Yields what can be read of `overrides`; Hydra tells of the rest."""
+def parse_overrides(overrides: Sequence[str]) -> Iterator[Override]:
+    """Yields what can be read of `overrides`, flags left out; Hydra tells of the rest."""
     parser = OverridesParser.create()
     for text in overrides:
         if text.startswith("-"):

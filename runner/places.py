@@ -15,12 +15,18 @@ from hydra.types import RunMode
 from models.problems import Problem
 from runner.paths import show_path
 
-# The files of conf/ that a command on top of a run is composed with.
-_INHERITED = "from_run"
+# The files of conf/ that a command on top of a run is composed with: copies that are gone when the
+# command has ended.
+_INHERITED = {
+    "from_run": "as in the run that from_run names",
+    "rerun": "as in the run that is repeated",
+}
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> list[list[str]]:
+def locate_problems(
+    problems: Sequence[Problem], overrides: Sequence[str], main: str = "config"
+) -> list[list[str]]:
     """Returns for each problem where it was written, such as ``conf/model/cnn.yaml:9``.
 
     Of a value that refers to another it shows that too: ``... cnn.yaml:18 (${data.classes})``.
@@ -31,8 +37,9 @@ def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> li
     Args:
         problems: Problems of the configuration that Hydra composed.
         overrides: What it was composed with.
+        main: The file of conf/ that it was composed from.
     """
-    lines = _read_lines(overrides)
+    lines = _read_lines(overrides, main)
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     given = {
         path: f"command line: {text}"
@@ -42,10 +49,12 @@ def locate_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> li
     return [_locate(problem, lines, given) for problem in problems]
 
 
-def format_problems(problems: Sequence[Problem], overrides: Sequence[str]) -> str:
+def format_problems(
+    problems: Sequence[Problem], overrides: Sequence[str], main: str = "config"
+) -> str:
     """Returns the report that a person reads: each problem, where it was written, its notes."""
     lines = []
-    for problem, places in zip(problems, locate_problems(problems, overrides), strict=True):
+    for problem, places in zip(problems, locate_problems(problems, overrides, main), strict=True):
         lines += [str(problem), *(f"    {note}" for note in (*places, *problem.notes))]
     return "\n".join(lines)
 
@@ -79,10 +88,10 @@ def _paths_of(path: str, value: object) -> Iterator[str]:
             yield from _paths_of(f"{path}.{key}", item)
 
 
-def _read_lines(overrides: Sequence[str]) -> dict[str, str]:
+def _read_lines(overrides: Sequence[str], main: str) -> dict[str, str]:
     """Returns the file and line of every key of the composed configuration."""
     loader = GlobalHydra.instance().config_loader()
-    defaults = loader.compute_defaults_list("config", list(overrides), RunMode.RUN)
+    defaults = loader.compute_defaults_list(main, list(overrides), RunMode.RUN)
     added = list(_added_folders(overrides))
     found = [item.path for item in loader.get_search_path().get_path() if item.path]
     folders = [
@@ -115,9 +124,8 @@ def _read_file(file: Path, package: str) -> Iterator[tuple[str, str]]:
     with file.open(encoding="utf-8") as text:
         root = yaml.compose(text)
     for path, line, value in _walk(root, package):
-        if file.stem == _INHERITED:
-            # A copy that is gone when the command has ended.
-            yield path, "as in the run that from_run names"
+        if file.stem in _INHERITED:
+            yield path, _INHERITED[file.stem]
         else:
             refers = isinstance(value, yaml.ScalarNode) and "${" in value.value
             yield path, f"{show_path(file)}:{line}{f' ({value.value})' if refers else ''}"

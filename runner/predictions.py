@@ -66,6 +66,24 @@ def write_predictions(results: Iterable[Result], file: Path) -> Iterator[Result]
             partial.unlink(missing_ok=True)
 
 
+def read_predictions(file: Path) -> dict[str, np.ndarray]:
+    """Returns what ``write_predictions`` wrote to `file`: (rows, ...) by the name of a column."""
+    if file.suffix == ".npz":
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    table = csv.read_csv(file) if file.suffix == ".csv" else parquet.read_table(file)
+    return {name: _to_array(table[name]) for name in table.column_names}
+
+
+def _to_array(column: pa.ChunkedArray) -> np.ndarray:
+    values = column.combine_chunks()
+    shape = [len(values)]
+    while pa.types.is_fixed_size_list(values.type):
+        shape.append(values.type.list_size)
+        values = values.flatten()
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(shape)
+
+
 @contextmanager
 def _explaining(file: Path) -> Iterator[None]:
     try:

@@ -6,6 +6,7 @@ files under conf/ since. What was read from the environment stays ``${oc.env:NAM
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -32,7 +33,8 @@ def format_resolved(config: ExperimentConfig, cfg: DictConfig) -> str:
     for path, text in _find_environment(OmegaConf.to_container(cfg, resolve=False)):
         _replace(tree, path, text)
     kinds = {group: name_kind(group, getattr(config, group)) for group in SCHEMAS}
-    return yaml.safe_dump({"kinds": kinds, "config": tree}, sort_keys=False, allow_unicode=True)
+    resolved = {"folder": _name_folder(), "kinds": kinds, "config": tree}
+    return yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
 
 
 def format_group(resolved: Mapping[str, Any], group: str) -> str:
@@ -40,7 +42,7 @@ def format_group(resolved: Mapping[str, Any], group: str) -> str:
 
     Args:
         resolved: What ``format_resolved`` gave, parsed.
-        group: ``model`` or ``data``.
+        group: ``model``, ``data`` or another.
     """
     kind = resolved["kinds"].get(group)
     defaults = {} if kind is None else {"defaults": [f"/schema_{group}_{kind}@_here_", "_self_"]}
@@ -71,6 +73,13 @@ def settle_statistics(text: str, config: ExperimentConfig) -> str:
     resolved = yaml.safe_load(text)
     resolved["config"]["data"]["preprocess"] = config.data.preprocess
     return yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+
+
+def _name_folder() -> str:
+    """Returns where the command was given, which paths are relative to; home is ``~``."""
+    here, home = Path.cwd(), Path.home()
+    is_within = home != Path(home.root) and here.is_relative_to(home)
+    return f"~/{here.relative_to(home)}" if is_within else str(here)
 
 
 def _find_environment(tree: Any, path: _Path = ()) -> Iterator[tuple[_Path, str]]:

@@ -16,9 +16,10 @@ from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig
 from runner.engine.errors import StepError
 from runner.engine.measurements import Cost, Measured, describe_run, recall, remember
-from runner.engine.plans import Plan, PlanChoice, PlanError, TrainingPlans
+from runner.engine.plans import Plan, PlanError, TrainingPlans
 from runner.engine.session import GraphSession
 from runner.engine.variables import VariableValue
+from runner.plan_choice import PlanChoice
 from runner.results import PlanResult
 
 AUTO = "auto"

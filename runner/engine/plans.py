@@ -13,7 +13,7 @@ are not in memory are fed, by ``step``.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, Protocol
 
@@ -27,6 +27,7 @@ from runner.engine.gradients import forget_gradients
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.engine.steps import Step, TrainingSteps
+from runner.plan_choice import PlanChoice
 
 # More of them are fed batch by batch, since a device may have no room for all.
 MOST_HELD_BYTES = 2**31
@@ -38,26 +39,6 @@ _WAITED = "waited"
 
 class PlanError(Exception):
     """A plan cannot run these steps; the message says why."""
-
-
-@dataclass(frozen=True)
-class PlanChoice:
-    """A plan and how it runs.
-
-    Attributes:
-        name: ``step``, ``pipeline`` or ``loop``.
-        jit_compile: Whether XLA compiles it.
-        threads: How many threads may run within an operation; 0 is one a core.
-    """
-
-    name: str
-    jit_compile: bool
-    threads: int
-
-    def __str__(self) -> str:
-        """Returns it as in ``loop, XLA, 1 thread``."""
-        threads = {0: "", 1: "1 thread"}.get(self.threads, f"{self.threads} threads")
-        return ", ".join(filter(None, [self.name, "XLA" if self.jit_compile else "", threads]))
 
 
 class Plan(Protocol):

@@ -227,28 +227,36 @@ def describe_start(
     """Returns what a run says of itself first; the arguments are those of ``start_run``."""
     return RunStarted(
         tracking=tracking,
-        name=tracking.run_name or name_run(config, context.overrides),
-        tags={
-            "mlflow.source.name": "python -m runner",
-            "mlflow.source.type": "LOCAL",
-            "mlflow.user": getpass.getuser(),
-            **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
-            **({} if context.parent_run_id is None else {_PARENT: context.parent_run_id}),
-            **({} if config.from_run is None else {"from_run": config.from_run}),
-            "task": config.task.name,
-            "model": config.model.name,
-            "data": config.data.name,
-            FOLDER: place_folder(context.output_dir),
-            **collect_metadata(source),
-            **tracking.tags,
-        },
+        name=name_run(config, context.overrides),
+        tags=tag_run(config, context, source),
         params=flatten_params(config),
         output_dir=context.output_dir,
     )
 
 
+def tag_run(config: ExperimentConfig, context: RunContext, source: Path) -> dict[str, str]:
+    """Returns the labels that a run begins with; the arguments are those of ``start_run``."""
+    return {
+        "mlflow.source.name": "python -m runner",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": getpass.getuser(),
+        **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
+        **({} if context.parent_run_id is None else {_PARENT: context.parent_run_id}),
+        **({} if config.from_run is None else {"from_run": config.from_run}),
+        "task": config.task.name,
+        "model": config.model.name,
+        "data": config.data.name,
+        FOLDER: place_folder(context.output_dir),
+        **collect_metadata(source),
+        **config.tracking.tags,
+        **context.tags,
+    }
+
+
 def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
-    """Returns the model's name and the values that the user set, whole groups left out."""
+    """Returns the configured name, or the model's and the values set, whole groups left out."""
+    if config.tracking.run_name is not None:
+        return config.tracking.run_name
     values = [
         override.lstrip("+") for override in overrides if override.partition("=")[0] not in _GROUPS
     ]

@@ -35,15 +35,12 @@ from runner.results import (
     FaultResult,
     FetchResult,
     InspectResult,
-    LearningRateResult,
     ModelResult,
     PlanResult,
     PredictionsWritten,
     PreprocessResult,
     PretrainedResult,
     Result,
-    SplitResult,
-    StepsResult,
     StopResult,
     SweepResult,
     TraceResult,
@@ -66,13 +63,14 @@ from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.loaded import format_loaded
+from runner.tracking.metrics import list_metrics
 from runner.tracking.models import log_model
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.runs import PREPROCESS, WEIGHTS
 from runner.tracking.server import check_server, explaining_refusals
 from runner.tracking.store import lock_store, store_uri
 from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
-from runner.tracking.table import arrays_of, format_structure, format_table, format_values
+from runner.tracking.table import archive_of, format_structure, format_table, format_values
 from runner.tracking.traces import format_layers, format_operations, format_types
 from runner.tracking.tracker import Status
 from runner.tracking.view import add_columns
@@ -183,6 +181,10 @@ class MlflowRun:
         self._client.set_terminated(self.run_id, end.status.value, self._time_ms)
 
     def _log_result(self, result: Result) -> None:
+        self._metrics += [
+            Metric(key, value, self._time_ms, step) for key, step, value in list_metrics(result)
+        ]
+        self.flush_if_due()
         match result:
             case DataResult():
                 self._log_data(result)
@@ -198,12 +200,6 @@ class MlflowRun:
                 self._log_text(PREPROCESS, text)
             case PlanResult():
                 self._log_plan(result)
-            case StepsResult():
-                self._add_steps(result)
-            case SplitResult():
-                named = {f"{result.split}/{key}": value for key, value in result.metrics.items()}
-                # A metric of step 0 alone is drawn as a bar a run, which is how tests compare.
-                self._add_metrics(named, 0 if result.split == "test" else result.step)
             case FetchResult():
                 self._log_fetches(result)
                 if result.step is None:
@@ -226,8 +222,6 @@ class MlflowRun:
                 self._log_model(result)
             case CheckpointResult():
                 self._log_arrays(f"checkpoints/step_{result.step}.npz", result.arrays)
-            case LearningRateResult():
-                self._add_metrics({"learning_rate": result.value}, result.step)
             case StopResult():
                 self._log_stop(result)
             case WaitResult():
@@ -244,13 +238,6 @@ class MlflowRun:
 
     def _add_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         self._metrics += [Metric(key, value, self._time_ms, step) for key, value in metrics.items()]
-        self.flush_if_due()
-
-    def _add_steps(self, result: StepsResult) -> None:
-        self._metrics += [
-            Metric("step/loss", loss, self._time_ms, step)
-            for step, loss in enumerate(result.losses.tolist(), result.first_step)
-        ]
         self.flush_if_due()
 
     def _log_data(self, result: DataResult) -> None:
@@ -331,8 +318,6 @@ class MlflowRun:
     def _log_stop(self, result: StopResult) -> None:
         if result.reason:
             self._log_tags({"stopped": result.reason})
-        if result.best_step is not None:
-            self._add_metrics({"best_step": result.best_step}, 0)
 
     def _log_sweep(self, result: SweepResult) -> None:
         self._add_metrics(summarize_sweep(result), 0)
@@ -341,25 +326,14 @@ class MlflowRun:
             self._log_text("sweep/groups.csv", format_groups(result))
 
     def _log_fetches(self, result: FetchResult) -> None:
-        arrays = {
-            "row": result.rows,
-            **{f"label.{name}": array for name, array in result.labels.items()},
-            **arrays_of(result),
-        }
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"{result.name}.npz"
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, allow_pickle=False, **archive_of(result))
             self._client.log_artifact(self.run_id, str(file), "fetches")
         self._log_text(f"fetches/{result.name}.csv", format_table(result))
         self._log_text(f"fetches/{result.name}.json", format_structure(result))
         if len(result.batched) < len(result.fetched):
             self._log_text(f"fetches/{result.name}.values.csv", format_values(result))
-        numbers = {
-            f"fetch/{name}": float(value)
-            for name, value in result.fetched.items()
-            if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0
-        }
-        self._add_metrics(numbers, result.step or 0)
 
     def _log_classes(self, result: ClassifyResult) -> None:
         path = f"{_name_place(result)}/{name_file(result.output)}"

@@ -96,6 +96,15 @@ def format_structure(result: FetchResult) -> str:
     return json.dumps(nest_fetches(result.structure, flat), indent=1)
 
 
+def archive_of(result: FetchResult) -> dict[str, np.ndarray]:
+    """Returns what is kept of fetches as arrays: the rows, their labels, and all that was fetched.
+
+    What was fetched has its own name, a label that of ``label.digit``.
+    """
+    labels = {f"label.{name}": array for name, array in result.labels.items()}
+    return {"row": result.rows, **labels, **arrays_of(result)}
+
+
 def arrays_of(result: FetchResult) -> dict[str, np.ndarray]:
     """Returns every fetched array by name; a sparse value's three end in what they are."""
     return {

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from runner.results import Result
+from runner.results import DataResult, Result
 from runner.signals import hold_signals
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ class RunContext:
         parent_run_id: The run of the sweep that it is of; None for none.
         resolved: The whole configuration as YAML, with what its data was found to be.
         weights: The values of variables by name that the run in ``from_run`` ended with.
+        tags: Labels beside those that every run has.
+        verb: What stands before the overrides on the command line, ``rerun RUN``; none for a run
+            that is declared by them alone.
+        witness: Who sees what the run does; None for none.
     """
 
     overrides: Sequence[str]
@@ -41,6 +45,9 @@ class RunContext:
     parent_run_id: str | None = None
     resolved: str = ""
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    verb: Sequence[str] = ()
+    witness: "Witness | None" = None
 
 
 class TrackingError(Exception):
@@ -69,6 +76,20 @@ class Tracker(Protocol):
         Raises:
             TrackingError: If the store did not take all of it.
         """
+
+
+class Witness(Protocol):
+    """Sees what a run reads, and all that it logs."""
+
+    def look_at_data(self, data: DataResult) -> None:
+        """Sees what the data of the run were found to be, before a step is taken.
+
+        Raises:
+            ConfigError: If it is not to be run with them.
+        """
+
+    def follow(self, tracker: Tracker) -> Tracker:
+        """Returns `tracker`, seen at work."""
 
 
 class NullTracker:

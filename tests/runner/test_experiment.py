@@ -13,7 +13,7 @@ from runner.clock import PhaseClock
 from runner.console import Reporter
 from runner.engine.graph import build_graph
 from runner.experiment import run_experiment
-from runner.results import DataResult, SplitResult
+from runner.results import DataResult, FetchResult, SplitResult
 from runner.tasks.adapt import adapt
 from runner.tracking.entries import TagsAdded
 from runner.tracking.memory import MemoryTracker
@@ -86,3 +86,13 @@ def test_workers_weigh_classes_and_adapt_to_all_that_any_of_them_trains_on(compo
         assert len(splits["train"]) == 124 // config.data.shards
         assert len(trained) == 124
     assert found[0] == found[1] == found[2]
+
+
+def test_a_model_of_one_size_of_batch_is_fed_as_many_examples(compose, tmp_path):
+    config = compose("experiment=subclassed")
+    reporter = Reporter([], Console(file=io.StringIO()))
+    results = []
+    reporter.show_result = results.append
+    run_experiment(config, RunContext([], tmp_path), reporter, PhaseClock())
+    (fetched,) = [result for result in results if isinstance(result, FetchResult)]
+    assert fetched.fetched["outputs"].shape == (1, 2, 2)

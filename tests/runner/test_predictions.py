@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.problems import ConfigError
-from runner.predictions import write_predictions
+from runner.predictions import read_predictions, write_predictions
 from runner.results import PredictionsResult, PredictionsWritten, SplitResult
 
 OTHER = SplitResult("test", 0, 0, {})
@@ -97,3 +97,14 @@ def test_a_folder_that_is_not_there_is_told(tmp_path, ending):
     file = tmp_path / "none" / f"p.{ending}"
     with pytest.raises(ConfigError, match=r"^task\.file: .* cannot be written: "):
         write(file)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "npz"])
+def test_predictions_are_read_as_they_were_written(tmp_path, ending):
+    file = tmp_path / f"p.{ending}"
+    write(file)
+    told = read_predictions(file)
+    assert told["id"].tolist() == list(IDS)
+    maps = [told[f"maps.{i}.{j}"] for i in range(3) for j in range(2)] if ending == "csv" else None
+    read = told["maps"] if maps is None else np.stack(maps, axis=1).reshape(5, 3, 2)
+    np.testing.assert_array_equal(read, MAPS)

@@ -10,7 +10,7 @@ from models.factory import build_model
 from models.preprocessing import needs_adapting
 from models.validation import validate_model
 from runner.engine.feeds import feed_tensors, feed_values, open_placeholder
-from runner.engine.plans import PlanChoice
+from runner.plan_choice import PlanChoice
 from tests.models.layer_table import CASES, type_of
 from tests.models.test_every_layer import (
     assert_equal,

@@ -9,7 +9,8 @@ from runner.engine import plans as plans_module
 from runner.engine.feeders import ArrayFeeder
 from runner.engine.generators import find_other_draws, same_draws
 from runner.engine.planning import choose_plan
-from runner.engine.plans import PlanChoice, PlanError, TrainingPlans
+from runner.engine.plans import PlanError, TrainingPlans
+from runner.plan_choice import PlanChoice
 from tests.datasets import load_dataset
 from tests.opening import open_experiment
 

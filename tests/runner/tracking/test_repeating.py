@@ -1,0 +1,114 @@
+"""A run beside the one that it repeats: what is told, what is refused, and the verdict."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.problems import ConfigError
+from runner.comparison import Verdict, metric_values
+from runner.differences import OVERRIDE, Difference, LoggedData
+from runner.results import PlanResult, SplitResult
+from runner.tracking import metadata
+from runner.tracking.metadata import collect_metadata
+from runner.tracking.origin import Origin
+from runner.tracking.repeating import Repetition
+from runner.tracking.tracker import NullTracker, Status
+from tests.runner.tracking.test_origin import DATA
+
+SOURCE = Path(__file__).parent
+LOGGED = LoggedData("/a.npz", "d1", "s1", {"test": ("e1", 20)})
+
+
+class Notes(NullTracker):
+    def __init__(self):
+        self.tags = {}
+
+    def log_tags(self, tags):
+        self.tags |= tags
+
+
+def repeat(*, tags=None, intended=(), is_strict=False, values=None):
+    known = {**collect_metadata(SOURCE), "git.dirty": "false", "plan": "step", **(tags or {})}
+    values = values or {"test/loss": metric_values([(0, 0.5)])}
+    origin = Origin("abc", "cnn", "FINISHED", {}, known, LOGGED, values)
+    return Repetition(origin, intended, SOURCE, tolerance=1e-6, is_strict=is_strict)
+
+
+@pytest.fixture(autouse=True)
+def _clean_tree(monkeypatch):
+    tags = metadata._git_tags(SOURCE)
+    monkeypatch.setattr(metadata, "_git_tags", lambda _: {**tags, "git.dirty": "false"})
+
+
+def test_nothing_is_told_where_all_is_as_it_was(caplog):
+    repetition = repeat()
+    repetition.look_at_data(DATA)
+    assert not repetition.differences
+    assert not caplog.messages
+
+
+def test_a_package_of_another_version_is_told_in_a_line(caplog, monkeypatch):
+    found = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "9.9" if name == "keras" else found(name))
+    repetition = repeat(tags={"version.keras": found("keras")})
+    repetition.look_at_data(DATA)
+    assert caplog.messages == [f"environment: keras was {found('keras')} and is 9.9"]
+
+
+def test_another_commit_is_told_in_a_line(caplog):
+    repetition = repeat(tags={"mlflow.source.git.commit": "a" * 40})
+    repetition.look_at_data(DATA)
+    (told,) = caplog.messages
+    assert told.startswith("code: the commit was aaaaaaaaaaaa and is ")
+
+
+def test_overrides_are_no_warnings(caplog):
+    caplog.set_level(logging.INFO)
+    repetition = repeat(intended=[Difference(OVERRIDE, "seed=1, was 0")])
+    repetition.look_at_data(DATA)
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == ("INFO", "override: seed=1, was 0")
+
+
+def test_other_data_are_told_or_refused(caplog):
+    other = replace(DATA, digest="d2")
+    repeat().look_at_data(other)
+    assert caplog.messages == ["data: /a.npz has changed: its digest was d1 and is d2"]
+    with pytest.raises(ConfigError, match=r"^data: /a\.npz has changed: .* and is d2\.$"):
+        repeat(is_strict=True).look_at_data(other)
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict"), [(0.5, "bitwise"), (0.5 + 1e-9, "within_tolerance"), (0.6, "different")]
+)
+@pytest.mark.parametrize("status", list(Status))
+def test_the_verdict_is_a_label_of_the_run(loss, verdict, status):
+    repetition = repeat()
+    notes = Notes()
+    tracker = repetition.follow(notes)
+    tracker.log_result(PlanResult("step", {}, {}, ()))
+    tracker.log_result(SplitResult("test", 1, 3, {"loss": loss}))
+    tracker.close(status)
+    assert notes.tags == {"rerun.verdict": verdict}
+    assert repetition.comparison.verdict is Verdict(verdict)
+    assert not repetition.differences
+
+
+def test_another_plan_and_other_devices_are_told():
+    repetition = repeat(tags={"devices": "/CPU:0"})
+    tracker = repetition.follow(NullTracker())
+    tracker.log_tags({"devices": "/CPU:0, /GPU:0"})
+    tracker.log_result(PlanResult("loop", {}, {}, ()))
+    tracker.close(Status.FINISHED)
+    assert list(map(str, repetition.differences)) == [
+        "plan: the plan was 'step' and is 'loop'",
+        "environment: the devices was '/CPU:0' and is '/CPU:0, /GPU:0'",
+    ]
+
+
+def test_runs_without_a_value_in_common_have_no_verdict():
+    notes = Notes()
+    repeat().follow(notes).close(Status.FAILED)
+    assert notes.tags == {}
