@@ -242,6 +242,8 @@ def describe_start(
         },
         params=flatten_params(config),
         output_dir=context.output_dir,
+        overrides=tuple(context.overrides),
+        changes=dict(context.changes),
     )
 
 

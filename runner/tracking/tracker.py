@@ -34,6 +34,8 @@ class RunContext:
         parent_run_id: The run of the sweep that it is of; None for none.
         resolved: The whole configuration as YAML, with what its data was found to be.
         weights: The values of variables by name that the run in ``from_run`` ended with.
+        changes: By dotted path, what the defaults have where the configuration has something else;
+            None where they have nothing.
     """
 
     overrides: Sequence[str]
@@ -41,6 +43,7 @@ class RunContext:
     parent_run_id: str | None = None
     resolved: str = ""
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    changes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class TrackingError(Exception):
