@@ -27,7 +27,10 @@ def find_changes(tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 
 
 def flatten_tree(tree: Mapping[str, Any]) -> Leaves:
-    """Returns every value of `tree` by its dotted path; a list stays whole."""
+    """Returns every value of `tree` by its dotted path.
+
+    A list stays whole, except one with mappings in it: their places are keys of the path.
+    """
     return dict(_leaves("", tree))
 
 
@@ -41,12 +44,15 @@ def format_value(value: object) -> str:
         return f"[{', '.join(map(format_value, value))}]"
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key}: {format_value(one)}' for key, one in value.items())}}}"
-    return str(value)
+    return str(value) or "''"
 
 
 def _leaves(path: str, value: object) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
         for key, nested in value.items():
             yield from _leaves(f"{path}.{key}" if path else str(key), nested)
+    elif isinstance(value, list) and any(isinstance(nested, Mapping) for nested in value):
+        for index, nested in enumerate(value):
+            yield from _leaves(f"{path}.{index}", nested)
     else:
         yield path, value

@@ -1,6 +1,7 @@
 """Runs the experiment, or the sweep, that a command line declares: Hydra composes it."""
 
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -22,14 +23,17 @@ from runner.engine.startup import import_tensorflow
 from runner.exits import BAD_CONFIG, describe_known
 from runner.inheritance import Inherited, inherit, settle_config
 from runner.places import format_problems
-from runner.resolved import format_resolved
+from runner.resolved import find_hidden, format_resolved
 from runner.results import RunOutcome
+from runner.secrets import redact, redact_files
 from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_courier
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext
 from runner.validation import validate
 
+# Hydra's name for the flag --config-dir.
+_CONFIG_DIR = "command-line"
 _STARTED = time.perf_counter()
 
 
@@ -41,7 +45,7 @@ def run_command(arguments: Sequence[str]) -> None:
         inherited = inherit(arguments, Path(folder))
         # From where Hydra reads them.
         sys.argv[1:] = arguments if inherited is None else inherited.extend(arguments)
-        with Sweep(_ui_command) as sweep:
+        with Sweep(_ui_command, lambda overrides: _repeat_command(["-m", *overrides])) as sweep:
 
             def run(cfg: DictConfig) -> RunOutcome:
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -85,6 +89,8 @@ def _run_job(
     is_first = "tensorflow" not in sys.modules
     started = _STARTED if is_first else time.perf_counter()
     job = HydraConfig.get()
+    hidden = find_hidden(cfg)
+    _redact_folders(Path(job.runtime.output_dir), Path(job.sweep.dir))
     changes = compare_with_defaults(cfg, job)
     config = settle_config(cfg, inherited)
     validate(config)
@@ -104,23 +110,44 @@ def _run_job(
         overrides,
         Path(job.runtime.output_dir),
         parent,
-        resolved=format_resolved(config, cfg),
+        resolved=format_resolved(config, hidden),
         weights={} if inherited is None else inherited.weights,
         changes=changes,
+        hidden=hidden,
+        command=shlex.join(_repeat_command(overrides)),
+        number=job.job.num if job.mode == RunMode.MULTIRUN else None,
     )
     with Reporter(_ui_command(overrides)) as reporter:
         return run_experiment(config, context, reporter, clock)
 
 
+def _redact_folders(*folders: Path) -> None:
+    """Takes secrets out of what Hydra wrote before it called this program."""
+    for folder in folders:
+        redact_files([*folder.glob(".hydra/*.yaml"), *folder.glob("multirun.yaml")])
+
+
+def _repeat_command(overrides: Sequence[str]) -> list[str]:
+    """Returns the command that repeats a run of `overrides`, or, of a job in a sweep, it alone."""
+    job = HydraConfig.get()
+    added = [one.path for one in job.runtime.config_sources if one.provider == _CONFIG_DIR]
+    flags = [text for path in added for text in ("--config-dir", path)]
+    return [_python(), "-m", "runner", *flags, *overrides]
+
+
 def _ui_command(overrides: Sequence[str]) -> list[str]:
     """Returns the command that opens the store of a run of `overrides`, as typed from here."""
+    store = [text for text in overrides if text.startswith("tracking")]
+    return [_python(), "-m", "runner", "ui", *store]
+
+
+def _python() -> str:
+    """Returns what runs this Python, as typed from here."""
     found = shutil.which("python")
     python = "python" if found and Path(found).samefile(sys.executable) else sys.executable
-    here = f"{Path.cwd()}/"
-    store = [text for text in overrides if text.startswith("tracking")]
-    return [python.removeprefix(here), "-m", "runner", "ui", *store]
+    return python.removeprefix(f"{Path.cwd()}/")
 
 
 def _exit(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(f"{redact(message)}\n")
     sys.exit(status)

@@ -31,6 +31,7 @@ from runner.config import (
 from runner.data.describing import describe
 from runner.data.labels import describe_labels
 from runner.preprocessing import lay_preprocessing
+from runner.resolved import expand_home
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"
@@ -103,6 +104,7 @@ def to_config(cfg: DictConfig) -> ExperimentConfig:
         omegaconf.errors.OmegaConfBaseException: If a value is missing, of the wrong type, or
             interpolates what is not there.
     """
+    expand_home(cfg)
     describe_data(cfg)
     _describe_padding(cfg)
     config = cast(ExperimentConfig, OmegaConf.to_object(cfg))

@@ -602,12 +602,15 @@ class TrackingConfig:
         run_name: The run's name; null makes one of the model and the overrides.
         tags: Labels of the user's own.
         pictures: Most pictures drawn of what a run fetched and classified; 0 draws none.
+        system_metrics_seconds: Time between samples of what a run uses of its machine; null takes
+            none.
     """
 
     experiment: str = MISSING
     run_name: str | None = MISSING
     tags: dict[str, str] = field(default_factory=dict)
     pictures: int = MISSING
+    system_metrics_seconds: float | None = MISSING
 
 
 @dataclass

@@ -46,8 +46,9 @@ def read_run(tracking: TrackingConfig, run: str, path: str) -> LoggedRun:
     Raises:
         ConfigError: If there is no such run, or it kept no weights.
     """
-    if Path(run).is_dir():
-        return _read_folder(Path(run), path)
+    folder = Path(run).expanduser()
+    if folder.is_dir():
+        return _read_folder(folder, path)
     if not isinstance(tracking, StoreTrackingConfig):
         what = "the folder of a run, since tracking=off has no store"
         raise ConfigError([expected(path, what, run)])

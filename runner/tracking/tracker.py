@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from runner.resolved import Hidden
 from runner.results import Result
 from runner.signals import hold_signals
 
@@ -36,6 +37,9 @@ class RunContext:
         weights: The values of variables by name that the run in ``from_run`` ended with.
         changes: By dotted path, what the defaults have where the configuration has something else;
             None where they have nothing.
+        hidden: What of the configuration is not shown; see ``runner.resolved``.
+        command: What repeats the run, as typed.
+        number: The run's place in its sweep, counted from 0; None for none.
     """
 
     overrides: Sequence[str]
@@ -44,6 +48,9 @@ class RunContext:
     resolved: str = ""
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     changes: Mapping[str, str | None] = field(default_factory=dict)
+    hidden: Hidden = field(default_factory=dict)
+    command: str = ""
+    number: int | None = None
 
 
 class TrackingError(Exception):
