@@ -8,12 +8,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from models.problems import ConfigError
 from runner.clock import PhaseClock
@@ -60,7 +60,7 @@ def _run(cfg: DictConfig, inherited: Inherited | None) -> RunOutcome:
     try:
         return _run_job(cfg, inherited)
     except ConfigError as error:
-        overrides = list(HydraConfig.get().overrides.task)
+        overrides = _given_overrides()
         if inherited is not None:
             overrides.append(inherited.search_path)
         _exit(format_problems(error.problems, overrides), BAD_CONFIG)
@@ -79,7 +79,13 @@ def _run_job_of(sweep: Sweep, cfg: DictConfig, inherited: Inherited | None) -> R
 def _user_overrides(inherited: Inherited | None) -> list[str]:
     """Returns what the user set, without what an earlier run added to it."""
     added = () if inherited is None else inherited.added
-    return [text for text in HydraConfig.get().overrides.task if text not in added]
+    return [text for text in _given_overrides() if text not in added]
+
+
+def _given_overrides() -> list[str]:
+    """Returns the overrides as they were typed, with what they refer to."""
+    given = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return [str(text) for text in cast(list[str], given)]
 
 
 def _run_job(
@@ -90,6 +96,8 @@ def _run_job(
     started = _STARTED if is_first else time.perf_counter()
     job = HydraConfig.get()
     hidden = find_hidden(cfg)
+    if sweep is not None:
+        sweep.read(Path(job.sweep.dir))
     _redact_folders(Path(job.runtime.output_dir), Path(job.sweep.dir))
     changes = compare_with_defaults(cfg, job)
     config = settle_config(cfg, inherited)

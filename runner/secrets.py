@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-MASK = "***"
+# In YAML a text, and in an override what Hydra refuses, so that nobody takes it for a value.
+MASK = "<secret>"
 
 # Shorter ones are words that stand in texts for something else.
 _LEAST_LETTERS = 6
@@ -32,6 +33,8 @@ _TOKEN = re.compile(r"(?<![a-z])(tokens?|pwd|pass)(?![a-z])", re.IGNORECASE)
 _OF_MODELS = re.compile(
     r"(model|fetches|feeds|optimizer|data\.(columns|features|labels|pad|preprocess|records))\."
 )
+# The variable that a shell names the current folder by.
+_FOLDER = "PWD"
 _USER = re.compile(r"(?P<scheme>[a-z][a-z\d+.-]*://)(?P<user>[^\s/?#'\"<>]*)@", re.IGNORECASE)
 # Not within a longer path, but after what a line break is written as.
 _BEFORE_HOME = r"(?:(?<=\\[nrt])|(?<![\w.~-]))"
@@ -60,8 +63,9 @@ class Redactor:
         """
         before = len(self._shown)
         for secret, shown in secrets.items():
-            if len(secret) >= _LEAST_LETTERS:
-                for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+            short = self._shorten(secret)
+            for form in (short, quote(secret, safe=""), json.dumps(short)[1:-1]):
+                if len(form) >= _LEAST_LETTERS:
                     self._shown.setdefault(form, shown)
         if len(self._shown) > before:
             longest_first = sorted(self._shown, key=len, reverse=True)
@@ -71,11 +75,13 @@ class Redactor:
         """Returns `text` without secrets, user information and the home folder."""
         if "://" in text:
             text = _USER.sub(r"\g<scheme>", text)
+        text = self._shorten(text)
         if self._known is not None:
             text = self._known.sub(lambda match: self._shown[match[0]], text)
-        if self._home is not None:
-            text = self._home.sub("~", text)
         return text
+
+    def _shorten(self, text: str) -> str:
+        return text if self._home is None else self._home.sub("~", text)
 
 
 _redactor = Redactor(Path.home())
@@ -142,7 +148,7 @@ def learn_environment(environment: Mapping[str, str]) -> None:
     """Adds the values of variables whose names say that they are secrets, and passwords of URIs."""
     for name, value in environment.items():
         shown = show_variable(name)
-        if is_secret(name):
+        if name != _FOLDER and is_secret(name):
             learn_secrets({value: shown})
         learn_secrets(dict.fromkeys(_find_passwords(value), shown))
 

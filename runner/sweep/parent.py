@@ -46,6 +46,10 @@ class Sweep:
         self._tracker: Tracker = NullTracker()
         self._overrides: Sequence[str] = ()
 
+    def read(self, folder: Path) -> None:
+        """Reads what was asked for, while the file that says it has its secrets."""
+        self._overrides = self._overrides or read_overrides(folder)
+
     def open_run(self, config: ExperimentConfig, folder: Path) -> str | None:
         """Returns the id of the sweep's run, opened for the first job; None where none is kept.
 
@@ -57,7 +61,7 @@ class Sweep:
             ConfigError: If the store cannot be opened, or the experiment was deleted in it.
         """
         if self._tracker.run_id is None and isinstance(config.tracking, StoreTrackingConfig):
-            self._overrides = read_overrides(folder)
+            self.read(folder)
             command = self._repeat_command(self._overrides)
             self._tracker = start_sweep(
                 config,

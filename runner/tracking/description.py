@@ -6,6 +6,8 @@ It is written when the run starts, and anew when it ends.
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from omegaconf import MISSING
+
 from runner.results import (
     DataResult,
     PlanResult,
@@ -197,7 +199,7 @@ def _row(cells: Iterable[str]) -> str:
 
 def _quote(value: str | None) -> str:
     """Returns a value in a cell of a table; nothing where there is none."""
-    if value is None:
+    if value in (None, MISSING):
         return ""
     line = " ".join(value.split()).replace("`", "'")
     if len(line) > _MOST_CELL_CHARACTERS:
