@@ -20,7 +20,14 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 
 from runner.config import SCHEMAS, ExperimentConfig, name_kind
-from runner.secrets import MASK, is_secret, learn_secrets, redact_all, show_variable
+from runner.secrets import (
+    MASK,
+    is_secret,
+    learn_passwords,
+    learn_secrets,
+    redact_all,
+    show_variable,
+)
 
 FILE = "resolved.yaml"
 
@@ -46,6 +53,7 @@ def find_hidden(cfg: DictConfig) -> Hidden:
             hidden[keys] = _inline(_look_up(tree, keys), tree)
             learn_secrets({os.environ[name]: show_variable(name) for name in read})
     for keys, value in _find_leaves(tree):
+        learn_passwords(str(value))
         is_set = value not in (None, "", MISSING) and not isinstance(value, bool)
         if keys not in hidden and is_set and is_secret(".".join(map(str, keys))):
             hidden[keys] = MASK

@@ -35,7 +35,8 @@ _OF_MODELS = re.compile(
 )
 # The variable that a shell names the current folder by.
 _FOLDER = "PWD"
-_USER = re.compile(r"(?P<scheme>[a-z][a-z\d+.-]*://)(?P<user>[^\s/?#'\"<>]*)@", re.IGNORECASE)
+# Hydra writes a colon in an override with a backslash.
+_USER = re.compile(r"(?P<scheme>[a-z][a-z\d+.-]*\\*://)(?P<user>[^\s/?#'\"<>]*)@", re.IGNORECASE)
 # Not within a longer path, but after what a line break is written as.
 _BEFORE_HOME = r"(?:(?<=\\[nrt])|(?<![\w.~-]))"
 
@@ -150,17 +151,23 @@ def learn_environment(environment: Mapping[str, str]) -> None:
         shown = show_variable(name)
         if name != _FOLDER and is_secret(name):
             learn_secrets({value: shown})
-        learn_secrets(dict.fromkeys(_find_passwords(value), shown))
+        learn_passwords(value, shown)
+
+
+def learn_passwords(text: str, shown: str = MASK) -> None:
+    """Adds the passwords of the addresses in `text`, in whose place `shown` is shown."""
+    learn_secrets(dict.fromkeys(_find_passwords(text), shown))
 
 
 def learn_arguments(arguments: Iterable[str]) -> None:
     """Adds what is set on the command line under keys of secrets, and the passwords of URIs."""
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        found = [*_find_passwords(argument)]
-        if equals and is_secret(key.lstrip("+~-")):
-            found += [value, *(one.strip("'\" ") for one in value.split(","))]
-        learn_secrets(dict.fromkeys(found, MASK))
+        learn_passwords(argument)
+        key, _, value = argument.partition("=")
+        if is_secret(key.lstrip("+~-")):
+            # Of a sweep there are several.
+            found = [value, *(one.strip("'\" ") for one in value.split(","))]
+            learn_secrets(dict.fromkeys(found, MASK))
 
 
 def show_variable(name: str) -> str:

@@ -3,6 +3,7 @@
 It is written when the run starts, and anew when it ends.
 """
 
+import math
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -73,6 +74,7 @@ class Description:
         sections = [
             self._summarize(),
             _section("Jobs", self._list_jobs()),
+            _section("Repetitions", self._list_groups()),
             _section("Metrics", self._list_metrics()),
             _section("Differs from the defaults", self._list_changes()),
             _section("Data", self._describe_data()),
@@ -83,7 +85,7 @@ class Description:
 
     def _summarize(self) -> str:
         tags = self._started.tags
-        what = "sweep"
+        what = f"sweep of `{self._started.name}`"
         if "model" in tags:
             what = f"{tags['task']} of **{tags['model']}** on **{tags['data']}**"
         text = what if self._status is None else f"{self._status.value}: {what}"
@@ -106,11 +108,28 @@ class Description:
                 str(job.number) if job.run_id is None else f"[{job.number}](#/runs/{job.run_id})",
                 *(job.overrides.get(key, "") for key in varying),
                 job.status,
-                *(f"{job.metrics[name]:.4g}" if name in job.metrics else "" for name in metrics),
+                *(_number(job.metrics.get(name)) for name in metrics),
             ]
             for job in self._sweep.jobs
         ]
         yield from _table(["job", *varying, "status", *metrics], rows, "sweep/jobs.csv")
+
+    def _list_groups(self) -> Iterator[str]:
+        groups = () if self._sweep is None else self._sweep.groups
+        keys = list(dict.fromkeys(key for group in groups for key in group.overrides))
+        rows = [
+            [
+                *(group.overrides.get(key, "") for key in keys),
+                name,
+                *(str(spread.jobs), _number(spread.mean), _number(spread.std)),
+                *(_number(spread.low), _number(spread.high)),
+            ]
+            for group in groups
+            for name, spread in group.spreads.items()
+        ]
+        if rows:
+            header = [*keys, "metric", "jobs", "mean", "std", "95 % from", "to"]
+            yield from _table(header, rows, "sweep/groups.csv")
 
     def _list_metrics(self) -> Iterator[str]:
         splits = list(self._metrics)
@@ -118,10 +137,7 @@ class Description:
         rows = [
             [
                 name,
-                *(
-                    f"{self._metrics[split][name]:.4g}" if name in self._metrics[split] else ""
-                    for split in splits
-                ),
+                *(_number(self._metrics[split].get(name)) for split in splits),
             ]
             for name in names
         ]
@@ -195,6 +211,11 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], rest: str) -> I
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _number(value: float | None) -> str:
+    """Returns a value to four digits; nothing where there is none, or it is not known."""
+    return "" if value is None or math.isnan(value) else f"{value:.4g}"
 
 
 def _quote(value: str | None) -> str:
