@@ -19,21 +19,27 @@ from models.problems import ConfigError, Problem
 from runner.config import ExperimentConfig, StoreTrackingConfig, name_kind
 from runner.results import Result
 from runner.signals import hold_signals
+from runner.tracking.description import NOTE, Description
 from runner.tracking.entries import (
+    Entry,
     PhasesTimed,
     ResultLogged,
     RunEnded,
     RunStarted,
     TagsAdded,
 )
+from runner.tracking.environment import format_machine, format_requirements
 from runner.tracking.folders import FOLDER, place_folder
-from runner.tracking.metadata import collect_metadata
+from runner.tracking.limits import fit_tags
+from runner.tracking.metadata import collect_metadata, format_patch
 from runner.tracking.params import flatten_params
 from runner.tracking.spool import SpoolWriter
+from runner.tracking.system import SystemMonitor
 from runner.tracking.tracker import RunContext, Status, TrackingError
 
 _GROUPS = ("model", "data", "task", "optimizer", "session", "tracking", "experiment", "plan")
-_JOB_TAGS = ("model", "data")
+_JOB_TAGS = ("model", "data", "task", "seed")
+_MOST_LETTERS = 200
 _PARENT = "mlflow.parentRunId"
 _PROJECT = Path(__file__).resolve().parents[2]
 _END_SECONDS = 10.0
@@ -100,11 +106,13 @@ _idle: list[_Courier] = []
 class SpoolTracker:
     """One run, spooled to a file in its folder, from which a courier delivers it to MLflow."""
 
-    def __init__(self, courier: _Courier, spool: SpoolWriter) -> None:
-        """Has `courier` deliver what is in `spool`, and all that is to come."""
+    def __init__(self, courier: _Courier, spool: SpoolWriter, started: RunStarted) -> None:
+        """Has `courier` deliver `started`, which is in `spool`, and all that is to come."""
         self._courier = courier
         self._is_lent = False
         self._spool = spool
+        self._description = Description(started)
+        self._monitor: SystemMonitor | None = None
         courier.tell(run=str(spool.file))
         answer = courier.hear()
         self._run_id: str | None = answer.get("run_id")
@@ -125,15 +133,15 @@ class SpoolTracker:
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Adds labels to the run."""
-        self._spool.append(TagsAdded(dict(tags)))
+        self._append(TagsAdded(fit_tags(tags)))
 
     def log_result(self, result: Result) -> None:
         """Logs what a task yielded."""
-        self._spool.append(ResultLogged(result))
+        self._append(ResultLogged(result))
 
     def log_seconds(self, seconds: Mapping[str, float]) -> None:
         """Logs the wall time of each phase as a metric."""
-        self._spool.append(PhasesTimed(dict(seconds)))
+        self._append(PhasesTimed(dict(seconds)))
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
         """Waits until all is delivered, with the run's status.
@@ -141,8 +149,12 @@ class SpoolTracker:
         Raises:
             TrackingError: If the store did not take all of it; the spool is kept.
         """
+        if self._monitor is not None:
+            self._monitor.stop()
+        self._description.end(status, error)
+        self._append(TagsAdded({NOTE: self._description.format()}))
         text = None if error is None else "".join(traceback.format_exception(error))
-        self._spool.append(RunEnded(status, text))
+        self._append(RunEnded(status, text))
         self._courier.tell(look=True)
         lost = self._courier.hear().get("lost")
         self._release(keep_spool=lost is not None)
@@ -152,6 +164,14 @@ class SpoolTracker:
             f"tracking: MLflow did not take all of run {self._run_id}: {lost}. "
             f"All that the run logged is in {self._spool.file}"
         )
+
+    def watch_system(self, interval_seconds: float) -> None:
+        """Logs what the run uses of its machine, until it is closed."""
+        self._monitor = SystemMonitor(interval_seconds, self._append)
+
+    def _append(self, entry: Entry) -> None:
+        self._description.add(entry)
+        self._spool.append(entry)
 
     def _release(self, *, keep_spool: bool = False) -> None:
         self._spool.close()
@@ -182,7 +202,10 @@ def start_run(
     Raises:
         ConfigError: If the store cannot be opened, or the experiment was deleted in it.
     """
-    return _open_run(describe_start(config, tracking, context, source), context)
+    tracker = _open_run(describe_start(config, tracking, context, source), context)
+    if tracking.system_metrics_seconds is not None:
+        tracker.watch_system(tracking.system_metrics_seconds)
+    return tracker
 
 
 def start_sweep(
@@ -209,28 +232,40 @@ def start_sweep(
     # What a job is configured with is not what all of them are.
     tags = {key: value for key, value in started.tags.items() if key not in _JOB_TAGS}
     tags["sweep.folder"] = str(context.output_dir)
-    tracker = _open_run(replace(started, name=name, params={}, tags=tags), context)
+    started = replace(started, name=name, params={}, tags=tags, changes={})
+    tracker = _open_run(started, context)
     tracker.lend_courier()
     return tracker
 
 
 def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
+    note = fit_tags({NOTE: Description(started).format()})
+    started = replace(started, tags={**started.tags, **note})
     spool = SpoolWriter(context.output_dir / f"run-{uuid.uuid4().hex[:8]}.spool")
     with hold_signals():
         spool.append(started)
-        return SpoolTracker(_take_courier(), spool)
+        return SpoolTracker(_take_courier(), spool, started)
 
 
 def describe_start(
     config: ExperimentConfig, tracking: StoreTrackingConfig, context: RunContext, source: Path
 ) -> RunStarted:
     """Returns what a run says of itself first; the arguments are those of ``start_run``."""
+    patch = format_patch(source)
     return RunStarted(
-        tracking=tracking,
+        # Its tags may hold secrets, and are among the run's.
+        tracking=replace(tracking, tags={}),
         name=name_run(config, context.overrides),
-        tags=tag_run(config, context, source),
-        params=flatten_params(config),
+        tags=fit_tags(tag_run(config, context, source)),
+        params=flatten_params(config, context.hidden),
         output_dir=context.output_dir,
+        overrides=tuple(context.overrides),
+        changes=dict(context.changes),
+        files={
+            "environment/requirements.txt": format_requirements(),
+            "environment/machine.yaml": format_machine(),
+            **({} if patch is None else {"code/diff.patch": patch}),
+        },
     )
 
 
@@ -241,11 +276,14 @@ def tag_run(config: ExperimentConfig, context: RunContext, source: Path) -> dict
         "mlflow.source.type": "LOCAL",
         "mlflow.user": getpass.getuser(),
         **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
+        **({"command": context.command} if context.command else {}),
         **({} if context.parent_run_id is None else {_PARENT: context.parent_run_id}),
         **({} if config.from_run is None else {"from_run": config.from_run}),
         "task": config.task.name,
         "model": config.model.name,
         "data": config.data.name,
+        "seed": str(config.seed),
+        **({} if context.number is None else {"sweep.number": str(context.number)}),
         FOLDER: place_folder(context.output_dir),
         **collect_metadata(source),
         **config.tracking.tags,
@@ -254,14 +292,20 @@ def tag_run(config: ExperimentConfig, context: RunContext, source: Path) -> dict
 
 
 def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
-    """Returns the configured name, or the model's and the values set, whole groups left out."""
+    """Returns the configured name, or the model's and the values set, whole groups left out.
+
+    Of what was set twice the last value, which counts.
+    """
     if config.tracking.run_name is not None:
         return config.tracking.run_name
-    values = [
-        override.lstrip("+") for override in overrides if override.partition("=")[0] not in _GROUPS
-    ]
-    shown = [value for value in values if not value.startswith(("tracking.", "hydra"))]
-    return " ".join([config.model.name, *shown])
+    last: dict[str, str] = {}
+    for text in overrides:
+        key = text.partition("=")[0].lstrip("+~")
+        last.pop(key, None)
+        if key not in _GROUPS and not key.startswith(("tracking.", "hydra")):
+            last[key] = text.lstrip("+")
+    name = " ".join([config.model.name, *last.values()])
+    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"
 
 
 def _take_courier() -> _Courier:

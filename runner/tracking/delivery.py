@@ -34,6 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from models.problems import ConfigError, Problem
 from runner.clock import now_ms
 from runner.config import SCHEMAS, StoreTrackingConfig
+from runner.secrets import learn_environment
 from runner.tracking.entries import RunEnded, RunStarted
 from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
 from runner.tracking.spool import Spooled, SpoolError, SpoolReader
@@ -211,6 +212,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     # Where there are fewer cores than work, training goes first.
     os.nice(_NICENESS)
+    learn_environment(os.environ)
     answers = _Answers(os.dup(1))
     os.dup2(2, 1)
     logging.getLogger("runner").addHandler(answers)

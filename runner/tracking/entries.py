@@ -1,7 +1,7 @@
 """What a run has to say to its store, in the order in which it came to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.config import StoreTrackingConfig
@@ -14,18 +14,24 @@ class RunStarted:
     """A run is to be created; the first entry.
 
     Attributes:
-        tracking: The store, and what of the run is kept there.
+        tracking: The store, and what of the run is kept there; its tags are among the run's.
         name: The run's name.
         tags: Its labels.
         params: What it was configured with, by dotted path.
         output_dir: The run's folder, which holds the composed configuration and the log.
+        overrides: What the user wrote on the command line.
+        changes: What the defaults have where the configuration has something else, by dotted path.
+        files: Texts that are kept as artifacts, by their paths.
     """
 
-    tracking: StoreTrackingConfig
+    tracking: StoreTrackingConfig = field(metadata={"is_shown": False})
     name: str
     tags: Mapping[str, str]
     params: Mapping[str, str]
     output_dir: Path
+    overrides: tuple[str, ...] = ()
+    changes: Mapping[str, str | None] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,19 @@ class ResultLogged:
     """What a task yielded."""
 
     result: Result
+
+
+@dataclass(frozen=True)
+class MetricsSampled:
+    """What was measured beside the steps, such as what the machine was used for.
+
+    Attributes:
+        metrics: The values by name.
+        sample: Which sample of them it is, counted from 0.
+    """
+
+    metrics: Mapping[str, float]
+    sample: int
 
 
 @dataclass(frozen=True)
@@ -62,4 +81,4 @@ class RunEnded:
     error: str | None
 
 
-Entry = RunStarted | TagsAdded | ResultLogged | PhasesTimed | RunEnded
+Entry = RunStarted | TagsAdded | ResultLogged | MetricsSampled | PhasesTimed | RunEnded

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.clock import now_ms
+from runner.secrets import redact_all
 from runner.tracking.entries import Entry
 
 _HEADER = struct.Struct("<QI")
@@ -75,13 +76,13 @@ class SpoolWriter:
         self._stream = file.open("xb", buffering=0)
 
     def append(self, entry: Entry) -> None:
-        """Writes an entry and the time.
+        """Writes an entry, without the secrets in it, and the time.
 
         Raises:
             OSError: If it cannot be written.
         """
         buffers: list[pickle.PickleBuffer] = []
-        spooled = (now_ms(), entry)
+        spooled = (now_ms(), redact_all(entry))
         body = pickle.dumps(spooled, protocol=5, buffer_callback=buffers.append)
         parts: list[Any] = [body, *(buffer.raw() for buffer in buffers)]
         lengths = b"".join(_LENGTH.pack(len(part)) for part in parts)
