@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
@@ -113,6 +114,8 @@ class SpoolTracker:
         self._spool = spool
         self._description = Description(started)
         self._monitor: SystemMonitor | None = None
+        # The monitor's thread appends too.
+        self._lock = threading.Lock()
         courier.tell(run=str(spool.file))
         answer = courier.hear()
         self._run_id: str | None = answer.get("run_id")
@@ -170,8 +173,9 @@ class SpoolTracker:
         self._monitor = SystemMonitor(interval_seconds, self._append)
 
     def _append(self, entry: Entry) -> None:
-        self._description.add(entry)
-        self._spool.append(entry)
+        with self._lock:
+            self._description.add(entry)
+            self._spool.append(entry)
 
     def _release(self, *, keep_spool: bool = False) -> None:
         self._spool.close()

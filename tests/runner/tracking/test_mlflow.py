@@ -395,10 +395,10 @@ def test_the_status_is_as_the_run_ended(store, context, status):
 
 
 def test_a_run_that_cannot_be_started_whole_is_failed(store, context, monkeypatch):
-    def fail(run, params):
+    def fail(run, started):
         raise OSError("no space left")
 
-    monkeypatch.setattr(MlflowRun, "log_config", fail)
+    monkeypatch.setattr(MlflowRun, "log_start", fail)
     started = describe_start(store, store.tracking, context, SOURCE)
     client = open_store(store.tracking)
     with pytest.raises(OSError, match="no space left"):
