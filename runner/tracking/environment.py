@@ -18,6 +18,8 @@ _VARIABLES = re.compile(
 # Where packages come from is of no use elsewhere, and may hold a password.
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _MODEL_NAMES = ("model name", "Hardware", "Model")
+# As the process was started with; TensorFlow is given some later that say nothing of the machine.
+_STARTED_WITH = dict(os.environ)
 _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
@@ -47,7 +49,7 @@ def format_machine() -> str:
         "gpus": list(_read_gpu_models()),
         "variables": {
             name: value
-            for name, value in sorted(os.environ.items())
+            for name, value in sorted(_STARTED_WITH.items())
             if _VARIABLES.fullmatch(name) and not _ADDRESS.search(value)
         },
     }
