@@ -10,6 +10,7 @@ from typing import NoReturn
 from runner.command import run_command
 from runner.composition import register
 from runner.exits import describe_known
+from runner.paths import expand_argument
 from runner.secrets import learn_arguments, learn_environment, redact
 from runner.verbs import find_verb
 
@@ -22,7 +23,7 @@ def main() -> None:
     """Runs the command line; exits with 0, 1 for a failed run, 2 for a wrong configuration."""
     register()
     signal.signal(signal.SIGTERM, _terminate)
-    arguments = sys.argv[1:]
+    arguments = list(map(expand_argument, sys.argv[1:]))
     learn_environment(os.environ)
     learn_arguments(arguments)
     sys.excepthook = _show_redacted

@@ -7,3 +7,12 @@ def show_path(path: Path) -> Path:
     """Returns `path` relative to the current folder where it lies within."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def expand_argument(text: str) -> str:
+    """Returns an override with the home folder written out where its value begins with ``~/``.
+
+    Neither a shell nor Hydra does so, and commands are shown with the home folder as ``~``.
+    """
+    key, equals, value = text.partition("=")
+    return f"{key}{equals}{Path(value).expanduser()}" if value.startswith("~/") else text

@@ -128,13 +128,13 @@ def test_a_sweep_that_is_interrupted_is_killed_with_what_it_has(run_sweep, clien
 
 def test_without_tracking_a_sweep_is_only_shown(tmp_path, capsys):
     off = compose_config(["tracking=off"])
-    with Sweep(lambda overrides: []) as sweep:
+    with Sweep(lambda texts: [], lambda texts: []) as sweep:
         assert sweep.open_run(off, tmp_path) is None
         sweep.run_job(["seed=0"], lambda: RunOutcome(None, {"test/loss": 0.5}))
     assert capsys.readouterr().out.splitlines()[-1] == "jobs     1 FINISHED"
 
 
 def test_a_single_run_is_no_sweep(capsys):
-    with Sweep(lambda overrides: []):
+    with Sweep(lambda texts: [], lambda texts: []):
         pass
     assert capsys.readouterr().out == ""
