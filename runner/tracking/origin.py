@@ -86,7 +86,8 @@ def read_origin(tracking: TrackingConfig, run: str) -> Origin:
 
     Args:
         tracking: The store.
-        run: The run, as ``runner.tracking.finding`` tells, or the folder of one with ``tracking=off``.
+        run: The run, as ``runner.tracking.finding`` tells, or the folder of one of
+            ``tracking=off``.
 
     Raises:
         ConfigError: If there is no such run, or it did not log how it was configured.
