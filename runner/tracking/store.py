@@ -74,20 +74,21 @@ def open_client(config: TrackingConfig) -> "MlflowClient":
 
 
 def prepare_store(config: TrackingConfig) -> None:
-    """Creates the folders of the store. Imports no MLflow.
+    """Creates the folders of the store, and of what waits for it. Imports no MLflow.
 
     Raises:
         ConfigError: If a path cannot be written to.
     """
-    if not isinstance(config, SqliteTrackingConfig):
+    if not isinstance(config, StoreTrackingConfig):
         return
     problems = []
-    if Path(config.database).is_dir():
-        problems.append(expected("tracking.database", "a file", config.database))
-    for key, folder in (
-        ("database", Path(config.database).parent),
-        ("artifacts", Path(config.artifacts)),
-    ):
+    folders = {"spool": Path(config.spool)}
+    if isinstance(config, SqliteTrackingConfig):
+        if Path(config.database).is_dir():
+            problems.append(expected("tracking.database", "a file", config.database))
+        database, artifacts = Path(config.database).parent, Path(config.artifacts)
+        folders = {"database": database, "artifacts": artifacts, **folders}
+    for key, folder in folders.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".writable"

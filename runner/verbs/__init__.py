@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 # Each is a module here with a function ``run``.
-VERBS = ("schema", "ui", "validate")
+VERBS = ("schema", "sync", "ui", "validate")
 
 
 class Verb(Protocol):
