@@ -82,19 +82,24 @@ def prepare_store(config: TrackingConfig) -> None:
     if not isinstance(config, StoreTrackingConfig):
         return
     problems = []
-    folders = {"spool": Path(config.spool)}
+    folders = {}
     if isinstance(config, SqliteTrackingConfig):
         if Path(config.database).is_dir():
             problems.append(expected("tracking.database", "a file", config.database))
-        database, artifacts = Path(config.database).parent, Path(config.artifacts)
-        folders = {"database": database, "artifacts": artifacts, **folders}
+        folders["database"] = Path(config.database).parent
+        folders["artifacts"] = Path(config.artifacts)
+    folders["spool"] = Path(config.spool)
+    refused: set[Path] = set()
     for key, folder in folders.items():
+        if refused.intersection(folder.parents):
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".writable"
             probe.touch()
             probe.unlink(missing_ok=True)
         except OSError as error:
+            refused.add(folder)
             hint = f"{error.strerror or error}: choose another folder."
             path = f"tracking.{key}"
             problems.append(

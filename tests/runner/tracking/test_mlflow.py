@@ -77,9 +77,10 @@ def run_with(config, context, *results, status=Status.FINISHED, error=None):
         spool.append(RunEnded(status, error))
     client = open_store(config.tracking)
     with closing(SpoolReader(file)) as reader:
-        first, *others = reader.read()
+        spooled_entries = list(reader.read())
+    first = spooled_entries[0]
     run = create_run(client, first.entry, first.time_ms)
-    for spooled in others:
+    for spooled in spooled_entries:
         run.write(spooled.entry, spooled.time_ms)
     file.unlink()
     return client, client.get_run(run.run_id)
