@@ -11,6 +11,8 @@ from pathlib import Path
 
 # Read by MLflow at each request: what is done again is decided here, and not for minutes there.
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+# The run's own process says how to look at it.
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 from mlflow import MlflowClient
 
@@ -222,6 +224,8 @@ class Delivery:
                 self._run.probe()
         if self._pending is not None:
             self._deliver(self._pending)
+            if self.progress.is_over:
+                return
         for spooled in self._reader.read():
             self._read += 1
             self._pending = spooled
