@@ -93,10 +93,11 @@ class Sweep:
         """
         if not self._jobs:
             return
-        # This imports rich.
+        # These import rich.
+        from runner.console import Reporter
         from runner.sweep.table import print_sweep
 
-        with hold_signals():
+        with Reporter([]), hold_signals():
             result = summarize_jobs(self._jobs)
             print_sweep(result, self._describe_run())
             try:

@@ -25,7 +25,8 @@ from runner.tracking.entries import (
 from runner.tracking.liveness import describe_process
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
-from runner.tracking.parcels import Courier, Told, get_courier
+from runner.tracking.parcels import Courier, get_courier
+from runner.tracking.progress import Progress
 from runner.tracking.spool import SUFFIX, SpoolWriter
 from runner.tracking.tracker import RunContext, Status, TrackingError
 
@@ -40,13 +41,16 @@ log = logging.getLogger(__name__)
 class SpoolTracker:
     """One run, spooled to a file from which a courier delivers it to MLflow."""
 
-    def __init__(self, courier: Courier, spool: SpoolWriter, wait_seconds: float) -> None:
+    def __init__(
+        self, courier: Courier, spool: SpoolWriter, wait_seconds: float, sync_command: str
+    ) -> None:
         """Has `courier` deliver what is in `spool`, and all that is to come.
 
         Args:
             courier: The process that delivers.
             spool: Holds the run's start.
             wait_seconds: How long ``close`` waits for a store that takes nothing.
+            sync_command: What delivers the rest later.
 
         Raises:
             ConfigError: If the store refuses the run.
@@ -54,6 +58,7 @@ class SpoolTracker:
         self._courier = courier
         self._spool = spool
         self._wait_seconds = wait_seconds
+        self._sync_command = sync_command
         self._parcel = courier.deliver(spool)
         self._parcel.wait(lambda told: told.is_answered, _START_SECONDS)
         told = self._parcel.told
@@ -103,8 +108,9 @@ class SpoolTracker:
         finally:
             # From now on it is known that no more comes, whoever delivers the rest.
             self._spool.close()
+        self._parcel.has_ended = True
         self._courier.tell(look=True)
-        self._parcel.wait_for_end(self._wait_seconds)
+        self._courier.wait_for_rest(self._wait_seconds)
         told = self._parcel.told
         if not told.is_over:
             self._tell_what_waits(told)
@@ -113,22 +119,22 @@ class SpoolTracker:
         if told.problem is not None:
             raise TrackingError(self._describe_loss(told))
 
-    def _describe_loss(self, told: Told) -> str:
+    def _describe_loss(self, told: Progress) -> str:
         text = f"tracking: MLflow did not take all of run {self.run_id}: {told.problem}"
         if told.kept is not None:
             return text
         return (
             f"{text} All that the run logged is in {self._spool.file}; once that is mended, "
-            "python -m runner sync delivers it."
+            f"{self._sync_command} delivers it."
         )
 
-    def _tell_what_waits(self, told: Told) -> None:
+    def _tell_what_waits(self, told: Progress) -> None:
         log.warning(
-            "tracking: the store is away (%s); %d entries wait in %s: deliver them by "
-            "python -m runner sync",
+            "tracking: the store is away (%s); %d entries wait in %s: deliver them by %s",
             told.outage or "it has not answered yet",
             self._spool.entries - told.delivered,
             self._spool.file,
+            self._sync_command,
         )
 
 
@@ -190,7 +196,15 @@ def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
     spool = SpoolWriter(folder / f"{key}{SUFFIX}")
     with hold_signals():
         spool.append(replace(started, key=key, parent=context.parent, process=describe_process()))
-        return SpoolTracker(get_courier(), spool, started.tracking.wait_seconds)
+        # A job does not wait: its sweep goes on, and waits for all of them.
+        wait_seconds = 0 if context.parent is not None else started.tracking.wait_seconds
+        return SpoolTracker(get_courier(), spool, wait_seconds, _name_sync(context.overrides))
+
+
+def _name_sync(overrides: Sequence[str]) -> str:
+    """Returns the command that delivers what waits where `overrides` have it."""
+    store = [text for text in overrides if text.startswith("tracking")]
+    return " ".join(["python -m runner sync", *store])
 
 
 def describe_start(

@@ -33,10 +33,11 @@ from typing import Any
 from models.problems import ConfigError
 from runner.config import SCHEMAS
 from runner.tracking.cursor import list_spools, read_cursor
-from runner.tracking.delivery import Delivery, Stores, describe_progress
+from runner.tracking.delivery import Delivery, Stores
 from runner.tracking.leftovers import close_left_running
 from runner.tracking.mlflow import prepare_drawing
 from runner.tracking.outages import describe_failure
+from runner.tracking.progress import Progress, encode_progress
 
 _LOOK_SECONDS = 0.2
 _NICENESS = 10
@@ -72,7 +73,7 @@ class _Deliveries:
         self._stores = Stores(_MOST_BACKOFF_SECONDS)
         self._unclaimed: list[Path] = []
         self._deliveries: list[Delivery] = []
-        self._told: dict[Path, Mapping[str, object]] = {}
+        self._told: dict[Path, Progress] = {}
         self._orphans = _Orphans()
 
     @property
@@ -96,7 +97,7 @@ class _Deliveries:
         found = False
         for delivery in self._deliveries[:]:
             found |= delivery.look()
-            self._tell(delivery.file, describe_progress(delivery.progress))
+            self._tell(delivery.file, delivery.progress)
             if delivery.progress.run_id is not None:
                 self._orphans.seek(delivery, delivery.progress.run_id)
             if delivery.progress.is_over:
@@ -128,13 +129,13 @@ class _Deliveries:
             return
         else:
             # Another, who was told by hand, was faster.
-            self._tell(file, {"is_over": True})
+            self._tell(file, Progress(is_over=True))
         self._unclaimed.remove(file)
 
-    def _tell(self, file: Path, progress: Mapping[str, object]) -> None:
+    def _tell(self, file: Path, progress: Progress) -> None:
         if self._told.get(file) != progress:
             self._told[file] = progress
-            self._answers.send(file=str(file), progress=progress)
+            self._answers.send(file=str(file), progress=encode_progress(progress))
 
 
 class _Orphans:

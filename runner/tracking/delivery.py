@@ -4,9 +4,8 @@ import logging
 import os
 import random
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 # Read by MLflow at each request: what is done again is decided here, and not for minutes there.
@@ -22,6 +21,7 @@ from runner.tracking.cursor import Claim, Cursor, read_cursor, write_cursor
 from runner.tracking.entries import RunEnded, RunStarted
 from runner.tracking.mlflow import MlflowRun, create_run, find_runs, open_store, remove_twins
 from runner.tracking.outages import describe_failure, is_timeout, is_transient
+from runner.tracking.progress import Progress
 from runner.tracking.spool import Spooled, SpoolError, SpoolReader
 from runner.tracking.store import store_uri
 from runner.tracking.tracker import Status
@@ -101,31 +101,6 @@ class Stores:
         if uri not in self._stores:
             self._stores[uri] = Store(tracking, self._most_backoff_seconds)
         return self._stores[uri]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is delivered.
-
-    Attributes:
-        run_id: Its id; None while the store does not know of it.
-        name: Its name; empty while it is not known.
-        delivered: How many of its entries the store has acknowledged.
-        outage: Why the store takes nothing for now; None where it does.
-        problem: What the store refused for good, or where the spool is damaged; None for nothing.
-        status: How the run ended, once its end is delivered; None before.
-        kept: Where a damaged spool was set aside.
-        is_over: Whether nothing more is delivered.
-    """
-
-    run_id: str | None = None
-    name: str = ""
-    delivered: int = 0
-    outage: str | None = None
-    problem: Problem | None = None
-    status: Status | None = None
-    kept: Path | None = None
-    is_over: bool = False
 
 
 class Delivery:
@@ -399,17 +374,3 @@ class Delivery:
     def _end(self) -> None:
         self._reader.close()
         self.progress = replace(self.progress, is_over=True)
-
-
-def describe_progress(progress: Progress) -> Mapping[str, object]:
-    """Returns `progress` as JSON can hold it."""
-    problem = progress.problem
-    return {
-        "run_id": progress.run_id,
-        "delivered": progress.delivered,
-        "outage": progress.outage,
-        "problem": None if problem is None else [problem.path, problem.message],
-        "status": None if progress.status is None else progress.status.value,
-        "kept": None if progress.kept is None else str(progress.kept),
-        "is_over": progress.is_over,
-    }

@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.problems import Problem
+from runner.tracking.progress import Progress, decode_progress
 from runner.tracking.spool import SpoolWriter
 from runner.tracking.tracker import TrackingError
 
@@ -32,44 +32,24 @@ _MOST_RESTART_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Told:
-    """What is known of a run's delivery; as ``runner.tracking.delivery.Progress``.
+class Parcel:
+    """A spool on its way.
 
     Attributes:
-        run_id: Its id; None while the store does not know of it.
-        delivered: How many of its entries the store has acknowledged.
-        outage: Why the store takes nothing for now; None where it does.
-        problem: What was refused for good; None for nothing.
-        kept: Where a damaged spool was set aside.
-        is_over: Whether nothing more is delivered.
+        spool: The spool.
+        told: What is known of its delivery.
+        has_ended: Whether all is in it that is to come.
     """
-
-    run_id: str | None = None
-    delivered: int = 0
-    outage: str | None = None
-    problem: Problem | None = None
-    kept: str | None = None
-    is_over: bool = False
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether it is known if the run can be created."""
-        answers = (self.run_id, self.outage, self.problem)
-        return self.is_over or any(answer is not None for answer in answers)
-
-
-class Parcel:
-    """A spool on its way."""
 
     def __init__(self, spool: SpoolWriter) -> None:
         """Nothing is known of it yet."""
         self.spool = spool
-        self.told = Told()
+        self.has_ended = False
+        self.told = Progress()
         self._changed = threading.Condition()
         self._away_since: float | None = None
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: Progress) -> None:
         """Takes what is known by now."""
         with self._changed:
             self.told = told
@@ -79,7 +59,7 @@ class Parcel:
                 self._away_since = time.monotonic()
             self._changed.notify_all()
 
-    def wait(self, is_reached: Callable[[Told], bool], seconds: float) -> None:
+    def wait(self, is_reached: Callable[[Progress], bool], seconds: float) -> None:
         """Waits until `is_reached` holds of what is known, at most so long."""
         with self._changed:
             self._changed.wait_for(lambda: is_reached(self.told), seconds)
@@ -136,6 +116,14 @@ class Courier:
         """Hears no more of a spool."""
         with self._lock:
             self._parcels.pop(str(parcel.spool.file), None)
+
+    def wait_for_rest(self, seconds: float) -> None:
+        """Waits for what ended while its store was away, as ``Parcel.wait_for_end`` does."""
+        for parcel in self._list_parcels():
+            if parcel.has_ended:
+                parcel.wait_for_end(seconds)
+            if parcel.told.is_over:
+                self.forget(parcel)
 
     def tell(self, **command: Any) -> None:
         """Sends a command; one that the process does not hear is sent to the next."""
@@ -198,7 +186,7 @@ class Courier:
         with self._lock:
             parcel = self._parcels.get(answer["file"])
         if parcel is not None:
-            parcel.tell(_read_progress(answer["progress"]))
+            parcel.tell(decode_progress(answer["progress"]))
             self._restarts = 0
 
     def _note_end(self) -> None:
@@ -212,7 +200,7 @@ class Courier:
         if self._restarts > 1:
             outage = f"the process that writes to MLflow ended with status {status}"
             for parcel in self._list_parcels():
-                parcel.tell(Told(parcel.told.run_id, parcel.told.delivered, outage))
+                parcel.tell(replace(parcel.told, outage=outage))
 
     def _restart(self) -> None:
         with self._lock:
@@ -247,18 +235,6 @@ def _start_process() -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         cwd=_PROJECT,
         start_new_session=True,
-    )
-
-
-def _read_progress(progress: Mapping[str, Any]) -> Told:
-    problem = progress.get("problem")
-    return Told(
-        progress.get("run_id"),
-        progress.get("delivered", 0),
-        progress.get("outage"),
-        None if problem is None else Problem(*problem),
-        progress.get("kept"),
-        progress["is_over"],
     )
 
 

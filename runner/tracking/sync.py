@@ -8,9 +8,10 @@ from pathlib import Path
 
 from runner.config import SqliteTrackingConfig, StoreTrackingConfig
 from runner.tracking.cursor import list_spools
-from runner.tracking.delivery import Delivery, Progress, Stores
+from runner.tracking.delivery import Delivery, Stores
 from runner.tracking.leftovers import close_left_running
 from runner.tracking.outages import describe_failure
+from runner.tracking.progress import Progress
 from runner.tracking.tracker import Status
 
 _MOST_BACKOFF_SECONDS = 5.0

@@ -244,6 +244,19 @@ def break_store(config):
     change_store(config, f"CREATE TRIGGER refusal BEFORE INSERT ON metrics BEGIN {refusal}; END")
 
 
+def test_a_run_that_cannot_be_started_whole_is_failed(open_run, client, config, tmp_path):
+    change_store(
+        config,
+        "CREATE TRIGGER refusal BEFORE INSERT ON params BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    with pytest.raises(ConfigError, match=r"^tracking: MLflow refused it: IntegrityError: no"):
+        open_run()
+    experiment = client.get_experiment_by_name(config.tracking.experiment)
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert not list((tmp_path / "spool").iterdir())
+
+
 def mend_store(config):
     change_store(config, "DROP TRIGGER refusal")
 
