@@ -19,6 +19,9 @@ class RunStarted:
         tags: Its labels.
         params: What it was configured with, by dotted path.
         output_dir: The run's folder, which holds the composed configuration and the log.
+        key: What the run is known by before the store has given it an id, and found again by.
+        parent: The key of the sweep's run that it is nested under; None for none.
+        process: Its process, as ``describe_process`` tells of it; None where that is not known.
     """
 
     tracking: StoreTrackingConfig
@@ -26,6 +29,9 @@ class RunStarted:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     output_dir: Path
+    key: str = ""
+    parent: str | None = None
+    process: str | None = None
 
 
 @dataclass(frozen=True)
