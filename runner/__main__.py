@@ -1,13 +1,16 @@
 """The entry: a verb, or an experiment that Hydra composes."""
 
+import os
 import signal
 import sys
-from types import FrameType
+import traceback
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 from runner.command import run_command
 from runner.composition import register
 from runner.exits import describe_known
+from runner.secrets import learn_arguments, learn_environment, redact
 from runner.verbs import find_verb
 
 
@@ -20,6 +23,9 @@ def main() -> None:
     register()
     signal.signal(signal.SIGTERM, _terminate)
     arguments = sys.argv[1:]
+    learn_environment(os.environ)
+    learn_arguments(arguments)
+    sys.excepthook = _show_redacted
     try:
         verb = find_verb(arguments[0]) if arguments else None
         if verb is not None:
@@ -39,8 +45,14 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
+def _show_redacted(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+
+
 def _exit(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(f"{redact(message)}\n")
     sys.exit(status)
 
 

@@ -1,6 +1,7 @@
 """Runs the experiment, or the sweep, that a command line declares: Hydra composes it."""
 
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -8,29 +9,32 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from models.problems import ConfigError
 from runner.clock import PhaseClock
-from runner.composition import CONF
+from runner.composition import CONF, compare_with_defaults
 from runner.config import StoreTrackingConfig
 from runner.engine.startup import import_tensorflow
 from runner.exits import BAD_CONFIG, describe_known
 from runner.inheritance import Inherited, inherit, settle_config
 from runner.places import format_problems
-from runner.resolved import format_resolved
+from runner.resolved import find_hidden, format_resolved
 from runner.results import RunOutcome
+from runner.secrets import redact, redact_files
 from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_courier
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext, Witness
 from runner.validation import validate
 
+# Hydra's name for the flag --config-dir.
+_CONFIG_DIR = "command-line"
 _STARTED = time.perf_counter()
 
 
@@ -61,7 +65,7 @@ def run_command(arguments: Sequence[str]) -> None:
         inherited = inherit(arguments, Path(folder))
         declaration = Declaration(inherited=inherited)
         extended = arguments if inherited is None else inherited.extend(arguments)
-        with Sweep(_ui_command) as sweep:
+        with Sweep(_ui_command, lambda overrides: _repeat_command(["-m", *overrides])) as sweep:
 
             def run(cfg: DictConfig) -> RunOutcome:
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -94,7 +98,7 @@ def _run(cfg: DictConfig, declaration: Declaration) -> RunOutcome:
     try:
         return _run_job(cfg, declaration)
     except ConfigError as error:
-        overrides = list(HydraConfig.get().overrides.task)
+        overrides = _given_overrides()
         if declaration.inherited is not None and declaration.inherited.search_path:
             overrides.append(declaration.inherited.search_path)
         _exit(format_problems(error.problems, overrides, declaration.main), BAD_CONFIG)
@@ -113,7 +117,13 @@ def _run_job_of(sweep: Sweep, cfg: DictConfig, declaration: Declaration) -> RunO
 def _user_overrides(inherited: Inherited | None) -> list[str]:
     """Returns what the user set, without what an earlier run added to it."""
     added = () if inherited is None else inherited.added
-    return [text for text in HydraConfig.get().overrides.task if text not in added]
+    return [text for text in _given_overrides() if text not in added]
+
+
+def _given_overrides() -> list[str]:
+    """Returns the overrides as they were typed, with what they refer to."""
+    given = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return [str(text) for text in cast(list[str], given)]
 
 
 def _run_job(cfg: DictConfig, declaration: Declaration, sweep: Sweep | None = None) -> RunOutcome:
@@ -121,6 +131,12 @@ def _run_job(cfg: DictConfig, declaration: Declaration, sweep: Sweep | None = No
     inherited = declaration.inherited
     is_first = "tensorflow" not in sys.modules
     started = _STARTED if is_first else time.perf_counter()
+    job = HydraConfig.get()
+    hidden = find_hidden(cfg)
+    if sweep is not None:
+        sweep.read(Path(job.sweep.dir))
+    _redact_folders(Path(job.runtime.output_dir), Path(job.sweep.dir))
+    changes = compare_with_defaults(cfg, job)
     config = settle_config(cfg, inherited)
     validate(config)
     prepare_store(config.tracking)
@@ -133,32 +149,53 @@ def _run_job(cfg: DictConfig, declaration: Declaration, sweep: Sweep | None = No
         from runner.console import Reporter
         from runner.experiment import run_experiment
 
-    job = HydraConfig.get()
     overrides = _user_overrides(inherited)
     parent = None if sweep is None else sweep.open_run(config, Path(job.sweep.dir))
     context = RunContext(
         overrides,
         Path(job.runtime.output_dir),
         parent,
-        resolved=format_resolved(config, cfg),
+        resolved=format_resolved(config, hidden),
         weights={} if inherited is None else inherited.weights,
         tags=declaration.tags,
         verb=declaration.verb,
         witness=declaration.witness,
+        changes=changes,
+        hidden=hidden,
+        command=shlex.join(_repeat_command([*declaration.verb, *overrides])),
+        number=job.job.num if job.mode == RunMode.MULTIRUN else None,
     )
     with Reporter(_ui_command(overrides)) as reporter:
         return run_experiment(config, context, reporter, clock)
 
 
+def _redact_folders(*folders: Path) -> None:
+    """Takes secrets out of what Hydra wrote before it called this program."""
+    for folder in folders:
+        redact_files([*folder.glob(".hydra/*.yaml"), *folder.glob("multirun.yaml")])
+
+
+def _repeat_command(overrides: Sequence[str]) -> list[str]:
+    """Returns the command that repeats a run of `overrides`, or, of a job in a sweep, it alone."""
+    job = HydraConfig.get()
+    added = [one.path for one in job.runtime.config_sources if one.provider == _CONFIG_DIR]
+    flags = [text for path in added for text in ("--config-dir", path)]
+    return [_python(), "-m", "runner", *flags, *overrides]
+
+
 def _ui_command(overrides: Sequence[str]) -> list[str]:
     """Returns the command that opens the store of a run of `overrides`, as typed from here."""
+    store = [text for text in overrides if text.startswith("tracking")]
+    return [_python(), "-m", "runner", "ui", *store]
+
+
+def _python() -> str:
+    """Returns what runs this Python, as typed from here."""
     found = shutil.which("python")
     python = "python" if found and Path(found).samefile(sys.executable) else sys.executable
-    here = f"{Path.cwd()}/"
-    store = [text for text in overrides if text.startswith("tracking")]
-    return [python.removeprefix(here), "-m", "runner", "ui", *store]
+    return python.removeprefix(f"{Path.cwd()}/")
 
 
 def _exit(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(f"{redact(message)}\n")
     sys.exit(status)

@@ -606,6 +606,8 @@ class TrackingConfig:
             an example of its input.
         register: The registered model that the trained one becomes a version of; null for none.
         alias: What that version is called from then on, such as champion; null for nothing.
+        system_metrics_seconds: Time between samples of what a run uses of its machine; null takes
+            none.
     """
 
     experiment: str = MISSING
@@ -615,6 +617,7 @@ class TrackingConfig:
     model: bool = MISSING
     register: str | None = MISSING
     alias: str | None = MISSING
+    system_metrics_seconds: float | None = MISSING
 
 
 @dataclass

@@ -36,6 +36,7 @@ from runner.results import (
     TraceResult,
     WaitResult,
 )
+from runner.secrets import redact
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class _Warnings(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = f"warning  {record.getMessage()}"
+        line = redact(f"warning  {record.getMessage()}")
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 

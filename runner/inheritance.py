@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from models.problems import ConfigError, Problem, expected
 from runner.composition import compose_open, open_hydra, to_config
 from runner.config import SPLIT_COLUMNS, ExperimentConfig, ImagesDataConfig, TrackingConfig
-from runner.resolved import format_group
+from runner.resolved import expand_home, format_group
 from runner.tracking.finding import WHAT
 from runner.tracking.runs import read_run
 
@@ -78,7 +78,7 @@ class Inherited:
     def _left_out(self, cfg: DictConfig) -> list[str]:
         kind = OmegaConf.get_type(cfg, "data")
         if kind is not None and issubclass(kind, ImagesDataConfig):
-            is_sorted = any(path.is_dir() for path in Path(cfg.data.file).glob("*"))
+            is_sorted = any(path.is_dir() for path in Path(cfg.data.file).expanduser().glob("*"))
             return [] if is_sorted else list(self.data["labels"])
         labels = [*self.data.get("targets", ()), self.data.get("sample_weight")]
         kept = [*cfg.data.get("targets", ()), cfg.data.get("sample_weight")]
@@ -161,7 +161,9 @@ def read_tracking(overrides: Sequence[str]) -> TrackingConfig:
     """Returns the store that `overrides` choose."""
     chosen = [text for text in overrides if text.startswith(("tracking", _SEARCH_PATH))]
     with open_hydra():
-        return cast(TrackingConfig, OmegaConf.to_object(compose_open(chosen).tracking))
+        cfg = compose_open(chosen)
+        expand_home(cfg)
+        return cast(TrackingConfig, OmegaConf.to_object(cfg.tracking))
 
 
 def require_tracking(overrides: Sequence[str]) -> TrackingConfig:

@@ -58,6 +58,7 @@ TRACE_LEVELS = ("SOFTWARE_TRACE", "HARDWARE_TRACE", "FULL_TRACE")
 # The ways to put training steps to the Session, and the choice among them.
 PLANS = ("auto", "step", "pipeline", "loop")
 _MOST_SEED = 2**32 - 1
+_SYSTEM_SECONDS = (0.1, 86400.0)
 # What is evaluated on and predicted for: a split, or all that the source gives.
 _CHOICES = ("train", "validation", "test", "all")
 
@@ -447,6 +448,11 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
         if not Path(tracking.spool).is_absolute():
             yield expected("tracking.spool", "an absolute path", tracking.spool)
         yield from _at_least("tracking.wait_seconds", tracking.wait_seconds, 0)
+    seconds = tracking.system_metrics_seconds
+    least, most = _SYSTEM_SECONDS
+    if seconds is not None and not least <= seconds <= most:
+        what = f"a number from {least:g} to {most:g}, or null"
+        yield expected("tracking.system_metrics_seconds", what, seconds)
     if isinstance(tracking, SqliteTrackingConfig):
         for key, path in (("database", tracking.database), ("artifacts", tracking.artifacts)):
             if not Path(path).is_absolute():

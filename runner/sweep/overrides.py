@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
 # Hydra's sweepers write it to the sweep's folder before they start a job.
 _FILE = "multirun.yaml"
@@ -16,9 +16,10 @@ def read_overrides(folder: Path) -> list[str]:
     file = folder / _FILE
     if not file.exists():
         return []
-    cfg = OmegaConf.load(file)
-    params = OmegaConf.select(cfg, "hydra.sweeper.params") or {}
-    typed = OmegaConf.select(cfg, "hydra.overrides.task") or []
+    # What refers to a configuration refers to those of the jobs.
+    hydra = yaml.safe_load(file.read_text(encoding="utf-8")).get("hydra") or {}
+    params = (hydra.get("sweeper") or {}).get("params") or {}
+    typed = (hydra.get("overrides") or {}).get("task") or []
     return [*(f"{key}={value}" for key, value in params.items()), *map(str, typed)]
 
 

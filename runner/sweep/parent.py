@@ -1,6 +1,7 @@
 """Owns a sweep's start and end: its jobs are noted, and nested under a run of its own."""
 
 import logging
+import shlex
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,17 +28,27 @@ class Sweep:
     A single run is no sweep: where no job is noted, nothing is opened, logged or shown.
     """
 
-    def __init__(self, open_command: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        open_command: Callable[[Sequence[str]], Sequence[str]],
+        repeat_command: Callable[[Sequence[str]], Sequence[str]],
+    ) -> None:
         """Has no jobs yet.
 
         Args:
             open_command: Returns the command that opens the MLflow UI on the store of a run of
                 given overrides, to which a run's id is added.
+            repeat_command: Returns the command that starts a sweep of given overrides.
         """
         self._open_command = open_command
+        self._repeat_command = repeat_command
         self._jobs: list[JobResult] = []
         self._tracker: Tracker = NullTracker()
         self._overrides: Sequence[str] = ()
+
+    def read(self, folder: Path) -> None:
+        """Reads what was asked for, while the file that says it has its secrets."""
+        self._overrides = self._overrides or read_overrides(folder)
 
     def open_run(self, config: ExperimentConfig, folder: Path) -> str | None:
         """Returns the key of the sweep's run, opened for the first job; None where none is kept.
@@ -50,11 +61,12 @@ class Sweep:
             ConfigError: If the store cannot be opened, or the experiment was deleted in it.
         """
         if self._tracker.key is None and isinstance(config.tracking, StoreTrackingConfig):
-            self._overrides = read_overrides(folder)
+            self.read(folder)
+            command = self._repeat_command(self._overrides)
             self._tracker = start_sweep(
                 config,
                 config.tracking,
-                RunContext(self._overrides, folder),
+                RunContext(self._overrides, folder, command=shlex.join(command)),
                 _SOURCE,
                 name=name_sweep(self._overrides),
             )

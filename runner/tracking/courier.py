@@ -15,26 +15,32 @@ from runner.config import ExperimentConfig, StoreTrackingConfig, name_kind
 from runner.results import Result
 from runner.signals import hold_signals
 from runner.tracking.cursor import discard
+from runner.tracking.description import NOTE, Description
 from runner.tracking.entries import (
+    Entry,
     PhasesTimed,
     ResultLogged,
     RunEnded,
     RunStarted,
     TagsAdded,
 )
+from runner.tracking.environment import format_machine, format_requirements
 from runner.tracking.folders import FOLDER, place_folder
+from runner.tracking.limits import fit_tags
 from runner.tracking.liveness import describe_process
-from runner.tracking.metadata import collect_metadata
+from runner.tracking.metadata import collect_metadata, format_patch
 from runner.tracking.params import flatten_params
 from runner.tracking.parcels import Courier, get_courier
 from runner.tracking.progress import Progress
 from runner.tracking.spool import SUFFIX, SpoolWriter
+from runner.tracking.system import SystemMonitor
 from runner.tracking.tracker import RunContext, Status, TrackingError
 
 _GROUPS = ("model", "data", "task", "optimizer", "session", "tracking", "experiment", "plan")
-_JOB_TAGS = ("model", "data")
+_JOB_TAGS = ("model", "data", "task", "seed")
 # To import MLflow and open a store takes seconds, and a minute where all cores are busy.
 _START_SECONDS = 90.0
+_MOST_LETTERS = 200
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +49,20 @@ class SpoolTracker:
     """One run, spooled to a file from which a courier delivers it to MLflow."""
 
     def __init__(
-        self, courier: Courier, spool: SpoolWriter, wait_seconds: float, sync_command: str
+        self,
+        courier: Courier,
+        spool: SpoolWriter,
+        started: RunStarted,
+        *,
+        wait_seconds: float,
+        sync_command: str,
     ) -> None:
         """Has `courier` deliver what is in `spool`, and all that is to come.
 
         Args:
             courier: The process that delivers.
             spool: Holds the run's start.
+            started: The run's start.
             wait_seconds: How long ``close`` waits for a store that takes nothing.
             sync_command: What delivers the rest later.
 
@@ -60,6 +73,8 @@ class SpoolTracker:
         self._spool = spool
         self._wait_seconds = wait_seconds
         self._sync_command = sync_command
+        self._description = Description(started)
+        self._monitor: SystemMonitor | None = None
         self._parcel = courier.deliver(spool)
         self._parcel.wait(lambda told: told.is_answered, _START_SECONDS)
         told = self._parcel.told
@@ -86,15 +101,15 @@ class SpoolTracker:
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Adds labels to the run."""
-        self._spool.append(TagsAdded(dict(tags)))
+        self._append(TagsAdded(fit_tags(tags)))
 
     def log_result(self, result: Result) -> None:
         """Logs what a task yielded."""
-        self._spool.append(ResultLogged(result))
+        self._append(ResultLogged(result))
 
     def log_seconds(self, seconds: Mapping[str, float]) -> None:
         """Logs the wall time of each phase."""
-        self._spool.append(PhasesTimed(dict(seconds)))
+        self._append(PhasesTimed(dict(seconds)))
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
         """Waits until all is delivered, with the run's status, or the store was away for long.
@@ -102,9 +117,13 @@ class SpoolTracker:
         Raises:
             TrackingError: If the store refused any of it, or the end cannot be spooled.
         """
+        if self._monitor is not None:
+            self._monitor.stop()
+        self._description.end(status, error)
+        self._append(TagsAdded({NOTE: self._description.format()}))
         text = None if error is None else "".join(traceback.format_exception(error))
         try:
-            self._spool.append(RunEnded(status, text))
+            self._append(RunEnded(status, text))
             self._spool.sync()
         finally:
             # From now on it is known that no more comes, whoever delivers the rest.
@@ -138,6 +157,14 @@ class SpoolTracker:
             self._sync_command,
         )
 
+    def watch_system(self, interval_seconds: float) -> None:
+        """Logs what the run uses of its machine, until it is closed."""
+        self._monitor = SystemMonitor(interval_seconds, self._append)
+
+    def _append(self, entry: Entry) -> None:
+        self._description.add(entry)
+        self._spool.append(entry)
+
 
 def start_courier(tracking: StoreTrackingConfig) -> None:
     """Has the configured store opened ahead, while this process does something else."""
@@ -158,7 +185,10 @@ def start_run(
     Raises:
         ConfigError: If the store cannot be opened, or the experiment was deleted in it.
     """
-    return _open_run(describe_start(config, tracking, context, source), context)
+    tracker = _open_run(describe_start(config, tracking, context, source), context)
+    if tracking.system_metrics_seconds is not None:
+        tracker.watch_system(tracking.system_metrics_seconds)
+    return tracker
 
 
 def start_sweep(
@@ -185,7 +215,7 @@ def start_sweep(
     # What a job is configured with is not what all of them are.
     tags = {key: value for key, value in started.tags.items() if key not in _JOB_TAGS}
     tags["sweep.folder"] = str(context.output_dir)
-    return _open_run(replace(started, name=name, params={}, tags=tags), context)
+    return _open_run(replace(started, name=name, params={}, tags=tags, changes={}), context)
 
 
 def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
@@ -195,11 +225,25 @@ def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
     moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now / 1000))
     key = f"{moment}-{now % 1000:03d}-{uuid.uuid4().hex[:12]}"
     spool = SpoolWriter(folder / f"{key}{SUFFIX}")
+    note = fit_tags({NOTE: Description(started).format()})
+    started = replace(
+        started,
+        tags={**started.tags, **note},
+        key=key,
+        parent=context.parent,
+        process=describe_process(),
+    )
     with hold_signals():
-        spool.append(replace(started, key=key, parent=context.parent, process=describe_process()))
+        spool.append(started)
         # A job does not wait: its sweep goes on, and waits for all of them.
         wait_seconds = 0 if context.parent is not None else started.tracking.wait_seconds
-        return SpoolTracker(get_courier(), spool, wait_seconds, _name_sync(context.overrides))
+        return SpoolTracker(
+            get_courier(),
+            spool,
+            started,
+            wait_seconds=wait_seconds,
+            sync_command=_name_sync(context.overrides),
+        )
 
 
 def _name_sync(overrides: Sequence[str]) -> str:
@@ -212,12 +256,21 @@ def describe_start(
     config: ExperimentConfig, tracking: StoreTrackingConfig, context: RunContext, source: Path
 ) -> RunStarted:
     """Returns what a run says of itself first; the arguments are those of ``start_run``."""
+    patch = format_patch(source)
     return RunStarted(
-        tracking=tracking,
+        # Its tags may hold secrets, and are among the run's.
+        tracking=replace(tracking, tags={}),
         name=name_run(config, context.overrides),
-        tags=tag_run(config, context, source),
-        params=flatten_params(config),
+        tags=fit_tags(tag_run(config, context, source)),
+        params=flatten_params(config, context.hidden),
         output_dir=context.output_dir,
+        overrides=tuple(context.overrides),
+        changes=dict(context.changes),
+        files={
+            "environment/requirements.txt": format_requirements(),
+            "environment/machine.yaml": format_machine(),
+            **({} if patch is None else {"code/diff.patch": patch}),
+        },
     )
 
 
@@ -232,6 +285,8 @@ def tag_run(config: ExperimentConfig, context: RunContext, source: Path) -> dict
         "task": config.task.name,
         "model": config.model.name,
         "data": config.data.name,
+        "seed": str(config.seed),
+        **({} if context.number is None else {"sweep.number": str(context.number)}),
         FOLDER: place_folder(context.output_dir),
         **collect_metadata(source),
         **config.tracking.tags,
@@ -240,11 +295,17 @@ def tag_run(config: ExperimentConfig, context: RunContext, source: Path) -> dict
 
 
 def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
-    """Returns the configured name, or the model's and the values set, whole groups left out."""
+    """Returns the configured name, or the model's and the values set, whole groups left out.
+
+    Of what was set twice the last value, which counts.
+    """
     if config.tracking.run_name is not None:
         return config.tracking.run_name
-    values = [
-        override.lstrip("+") for override in overrides if override.partition("=")[0] not in _GROUPS
-    ]
-    shown = [value for value in values if not value.startswith(("tracking.", "hydra"))]
-    return " ".join([config.model.name, *shown])
+    last: dict[str, str] = {}
+    for text in overrides:
+        key = text.partition("=")[0].lstrip("+~")
+        last.pop(key, None)
+        if key not in _GROUPS and not key.startswith(("tracking.", "hydra")):
+            last[key] = text.lstrip("+")
+    name = " ".join([config.model.name, *last.values()])
+    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"

@@ -32,6 +32,7 @@ from typing import Any
 
 from models.problems import ConfigError
 from runner.config import SCHEMAS
+from runner.secrets import learn_environment
 from runner.tracking.cursor import list_spools, read_cursor
 from runner.tracking.delivery import Delivery, Stores
 from runner.tracking.leftovers import close_left_running
@@ -196,6 +197,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     # Where there are fewer cores than work, training goes first.
     os.nice(_NICENESS)
+    learn_environment(os.environ)
     answers = _Answers(os.dup(1))
     os.dup2(2, 1)
     logging.getLogger("runner").addHandler(answers)

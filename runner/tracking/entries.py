@@ -1,7 +1,7 @@
 """What a run has to say to its store, in the order in which it came to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.config import StoreTrackingConfig
@@ -14,7 +14,7 @@ class RunStarted:
     """A run is to be created; the first entry.
 
     Attributes:
-        tracking: The store, and what of the run is kept there.
+        tracking: The store, and what of the run is kept there; its tags are among the run's.
         name: The run's name.
         tags: Its labels.
         params: What it was configured with, by dotted path.
@@ -22,9 +22,12 @@ class RunStarted:
         key: What the run is known by before the store has given it an id, and found again by.
         parent: The key of the sweep's run that it is nested under; None for none.
         process: Its process, as ``describe_process`` tells of it; None where that is not known.
+        overrides: What the user wrote on the command line.
+        changes: What the defaults have where the configuration has something else, by dotted path.
+        files: Texts that are kept as artifacts, by their paths.
     """
 
-    tracking: StoreTrackingConfig
+    tracking: StoreTrackingConfig = field(metadata={"is_shown": False})
     name: str
     tags: Mapping[str, str]
     params: Mapping[str, str]
@@ -32,6 +35,9 @@ class RunStarted:
     key: str = ""
     parent: str | None = None
     process: str | None = None
+    overrides: tuple[str, ...] = ()
+    changes: Mapping[str, str | None] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,19 @@ class ResultLogged:
     """What a task yielded."""
 
     result: Result
+
+
+@dataclass(frozen=True)
+class MetricsSampled:
+    """What was measured beside the steps, such as what the machine was used for.
+
+    Attributes:
+        metrics: The values by name.
+        sample: Which sample of them it is, counted from 0.
+    """
+
+    metrics: Mapping[str, float]
+    sample: int
 
 
 @dataclass(frozen=True)
@@ -68,4 +87,4 @@ class RunEnded:
     error: str | None
 
 
-Entry = RunStarted | TagsAdded | ResultLogged | PhasesTimed | RunEnded
+Entry = RunStarted | TagsAdded | ResultLogged | MetricsSampled | PhasesTimed | RunEnded

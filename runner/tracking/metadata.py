@@ -7,7 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("tensorflow", "keras", "numpy", "mlflow", "hydra-core", "omegaconf")
+
 _GIT_TIMEOUT_SECONDS = 10
+_MOST_PATCH_CHARACTERS = 1_000_000
+_MOST_UNTRACKED = 1000
 
 
 def collect_metadata(source: Path) -> dict[str, str]:
@@ -26,12 +29,41 @@ def collect_metadata(source: Path) -> dict[str, str]:
     }
 
 
+def format_patch(source: Path) -> str | None:
+    """Returns how the code differs from its commit, as ``git apply`` takes it; None where not.
+
+    It begins with the names of files that git does not know, which are not in it. Of more than
+    1,000,000 characters the rest is cut, which its last line says.
+
+    Args:
+        source: A folder of the code.
+    """
+    listed = _git(source, "ls-files", "--others", "--exclude-standard", "--full-name", ":/")
+    patch = _git(source, "diff", "HEAD", "--no-color", "--no-ext-diff")
+    if not listed and not patch:
+        return None
+    names = (listed or "").splitlines()
+    lines = [f"# untracked: {name}" for name in names[:_MOST_UNTRACKED]]
+    if len(names) > _MOST_UNTRACKED:
+        lines.append(f"# untracked: {len(names) - _MOST_UNTRACKED:,} more")
+    text = "\n".join([*lines, *([patch] if patch else [])]) + "\n"
+    if len(text) <= _MOST_PATCH_CHARACTERS:
+        return text
+    left_out = len(text) - _MOST_PATCH_CHARACTERS
+    return f"{text[:_MOST_PATCH_CHARACTERS]}\n# cut here: {left_out:,} more characters\n"
+
+
 def _git_tags(source: Path) -> dict[str, str]:
     commit = _git(source, "rev-parse", "HEAD")
     if commit is None:
         return {}
     is_dirty = bool(_git(source, "status", "--porcelain"))
-    return {"mlflow.source.git.commit": commit, "git.dirty": str(is_dirty).lower()}
+    branch = _git(source, "branch", "--show-current")
+    return {
+        "mlflow.source.git.commit": commit,
+        **({"mlflow.source.git.branch": branch} if branch else {}),
+        "git.dirty": str(is_dirty).lower(),
+    }
 
 
 def _git(source: Path, *arguments: str) -> str | None:
@@ -40,10 +72,12 @@ def _git(source: Path, *arguments: str) -> str | None:
         finished = subprocess.run(
             ["git", "-C", str(source), *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=True,
             timeout=_GIT_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return finished.stdout.strip()
+    # A patch may end with a line of one blank.
+    return finished.stdout.strip("\n")

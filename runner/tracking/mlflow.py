@@ -47,12 +47,14 @@ from runner.results import (
     WaitResult,
     WeightsResult,
 )
+from runner.secrets import redact
 from runner.tracking.archives import write_arrays
 from runner.tracking.confusion import format_confusion, format_mistakes
 from runner.tracking.costs import format_costs_csv, format_costs_json, summarize_costs
 from runner.tracking.data import format_balance, format_examples, format_schema
 from runner.tracking.entries import (
     Entry,
+    MetricsSampled,
     PhasesTimed,
     ResultLogged,
     RunEnded,
@@ -62,6 +64,7 @@ from runner.tracking.entries import (
 from runner.tracking.faults import format_statistics, save_fault
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
+from runner.tracking.limits import fit_tags
 from runner.tracking.loaded import format_loaded
 from runner.tracking.metrics import list_metrics
 from runner.tracking.models import log_model
@@ -97,7 +100,6 @@ _EXISTS = "RESOURCE_ALREADY_EXISTS"
 
 _MOST_METRICS = 1000
 _MOST_PARAMS = 100
-_MOST_TAG_CHARACTERS = 5000
 _FLUSH_SECONDS = 2.0
 _NO_DRAWING = (ImportError, OSError, ValueError)
 
@@ -134,11 +136,13 @@ class MlflowRun:
         self._time_ms = time_ms
         match entry:
             case RunStarted():
-                self.log_config(entry.params)
+                self.log_start(entry)
             case TagsAdded():
                 self._log_tags(entry.tags)
             case ResultLogged():
                 self._log_result(entry.result)
+            case MetricsSampled():
+                self._add_metrics(entry.metrics, entry.sample)
             case PhasesTimed():
                 phases = {f"time/{phase}_seconds": spent for phase, spent in entry.seconds.items()}
                 self._add_metrics(phases, 0)
@@ -163,10 +167,13 @@ class MlflowRun:
         """Says where the run's error would be that what was refused at first came later."""
         self._log_text("error.txt", f"Delivered whole, after MLflow did not take all: {failure}\n")
 
-    def log_config(self, params: Mapping[str, str]) -> None:
-        """Logs the values that the run was configured with, and the files that hold them."""
-        for batch in _batches([Param(key, value) for key, value in params.items()], _MOST_PARAMS):
+    def log_start(self, started: RunStarted) -> None:
+        """Logs what the run was configured with and made in, and the files that hold it."""
+        params = [Param(key, value) for key, value in started.params.items()]
+        for batch in _batches(params, _MOST_PARAMS):
             self._client.log_batch(self.run_id, params=batch)
+        for path, text in started.files.items():
+            self._log_text(path, text)
         hydra = (".hydra/config.yaml", ".hydra/overrides.yaml", "multirun.yaml")
         for name in (*hydra, RESOLVED_FILE):
             file = self._output_dir / name
@@ -198,14 +205,14 @@ class MlflowRun:
         self._close(RunEnded(Status.FAILED, reason))
 
     def _log_tags(self, tags: Mapping[str, str]) -> None:
-        entities = [RunTag(key, value) for key, value in tags.items()]
+        entities = [RunTag(key, value) for key, value in fit_tags(tags).items()]
         self._client.log_batch(self.run_id, tags=entities)
 
     def _close(self, end: RunEnded) -> None:
         """Writes what is still to be written: metrics, the error, the log; then the status."""
         self.flush()
         if end.error is not None:
-            self._log_text("error.txt", end.error)
+            self._log_text("error.txt", redact(end.error))
         for file in sorted(self._output_dir.glob("*.log")):
             self._client.log_artifact(self.run_id, str(file))
         add_columns(self._client, self.run_id)
@@ -277,8 +284,7 @@ class MlflowRun:
         if result.source_digest is not None:
             self._log_tags({"data.source_digest": result.source_digest})
         if result.class_weight:
-            weights = json.dumps(result.class_weight)
-            self._log_tags({"data.class_weight": weights[:_MOST_TAG_CHARACTERS]})
+            self._log_tags({"data.class_weight": json.dumps(result.class_weight)})
         self._client.log_inputs(self.run_id, list(list_inputs(result)))
 
     def _warn_of_other_data(self, result: DataResult) -> None:

@@ -86,7 +86,7 @@ def read_origin(tracking: TrackingConfig, run: str) -> Origin:
 
     Args:
         tracking: The store.
-        run: The run, as ``runner.tracking.finding`` tells, or the folder of one of
+        run: The run, as ``runner.tracking.finding`` tells, or the folder of one with
             ``tracking=off``.
 
     Raises:

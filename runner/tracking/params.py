@@ -1,47 +1,35 @@
 """Flattens a configuration into MLflow's params."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
+from runner.changes import flatten_tree, format_value
 from runner.config import ExperimentConfig
+from runner.resolved import Hidden, hide
+from runner.tracking.limits import fit_name, fit_param
 
-_MOST_CHARACTERS = 6000
 
-
-def flatten_params(config: ExperimentConfig) -> dict[str, str]:
+def flatten_params(config: ExperimentConfig, hidden: Hidden) -> dict[str, str]:
     """Returns every value of `config` but the tracking's by its dotted path, as YAML writes it.
 
-    A list stays whole; a value longer than MLflow's 6,000 characters is cut. Of the Session's many
-    options those that keep TensorFlow's default are left out.
+    Values are resolved, so that those of two runs can be compared. A list stays whole, except one
+    of mappings, whose places are in the path. Of the Session's many options those that keep
+    TensorFlow's default are left out.
+
+    Args:
+        config: A configuration.
+        hidden: What of it is not shown; see ``runner.resolved``.
     """
     tree = asdict(config)
+    hide(tree, hidden)
     del tree["tracking"]
     del tree["model"]["preprocess"]  # it is that of the data
-    return {
-        path: _format_value(value)[:_MOST_CHARACTERS]
-        for path, value in _leaves("", tree)
-        if not _is_default(path, value)
-    }
+    params: dict[str, str] = {}
+    for path, value in flatten_tree(tree).items():
+        if not _is_default(path, value):
+            params[fit_name(path, params)] = fit_param(format_value(value))
+    return params
 
 
 def _is_default(path: str, value: object) -> bool:
     is_empty = value is None or value == [] or value == {}
     return is_empty and path.startswith("session.") and path != "session.device"
-
-
-def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping) and value:
-        for key, nested in value.items():
-            yield from _leaves(f"{path}.{key}" if path else str(key), nested)
-    else:
-        yield path, value
-
-
-def _format_value(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(map(_format_value, value))}]"
-    return str(value)

@@ -23,7 +23,9 @@ from runner.differences import (
     compare_tag,
 )
 from runner.results import DataResult, PlanResult, PredictionsWritten, Result
-from runner.tracking.metadata import collect_metadata
+from runner.secrets import redact
+from runner.tracking.environment import format_machine
+from runner.tracking.metadata import collect_metadata, format_patch
 from runner.tracking.metrics import list_arrays, list_metrics
 from runner.tracking.origin import PREDICTIONS, Origin
 from runner.tracking.tracker import Status, Tracker
@@ -86,8 +88,13 @@ class _Surroundings:
 
 
 def _look_around(source: Path) -> _Surroundings:
-    """Returns what there is now."""
-    return _Surroundings(collect_metadata(source))
+    """Returns what there is now, as a run would log it."""
+    patch = format_patch(source)
+    return _Surroundings(
+        collect_metadata(source),
+        None if patch is None else redact(patch),
+        redact(format_machine()),
+    )
 
 
 def _compare_surroundings(origin: Origin, now: _Surroundings) -> Iterator[Difference]:

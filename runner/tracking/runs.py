@@ -52,7 +52,7 @@ def read_run(tracking: TrackingConfig, run: str, path: str) -> LoggedRun:
     Raises:
         ConfigError: If there is no such run, or it kept no weights.
     """
-    folder = Path(run)
+    folder = Path(run).expanduser()
     is_kept = is_run_folder(folder)
     if is_kept and (folder / Path(WEIGHTS).name).exists():
         return _read_folder(folder, path)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.clock import now_ms
+from runner.secrets import redact_all
 from runner.tracking.entries import Entry
 from runner.tracking.tracker import TrackingError
 
@@ -103,7 +104,7 @@ class SpoolWriter:
             TrackingError: If it cannot be written, as on a full disk.
         """
         buffers: list[pickle.PickleBuffer] = []
-        spooled = (now_ms(), entry)
+        spooled = (now_ms(), redact_all(entry))
         body = pickle.dumps(spooled, protocol=5, buffer_callback=buffers.append)
         parts: list[Any] = [body, *(buffer.raw() for buffer in buffers)]
         lengths = b"".join(_LENGTH.pack(len(part)) for part in parts)

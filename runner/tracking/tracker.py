@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from runner.resolved import Hidden
 from runner.results import DataResult, Result
 from runner.signals import hold_signals
 
@@ -38,6 +39,11 @@ class RunContext:
         verb: What stands before the overrides on the command line, ``rerun RUN``; none for a run
             that is declared by them alone.
         witness: Who sees what the run does; None for none.
+        changes: By dotted path, what the defaults have where the configuration has something else;
+            None where they have nothing.
+        hidden: What of the configuration is not shown; see ``runner.resolved``.
+        command: What repeats the run, as typed.
+        number: The run's place in its sweep, counted from 0; None for none.
     """
 
     overrides: Sequence[str]
@@ -48,6 +54,10 @@ class RunContext:
     tags: Mapping[str, str] = field(default_factory=dict)
     verb: Sequence[str] = ()
     witness: "Witness | None" = None
+    changes: Mapping[str, str | None] = field(default_factory=dict)
+    hidden: Hidden = field(default_factory=dict)
+    command: str = ""
+    number: int | None = None
 
 
 class TrackingError(Exception):

@@ -11,7 +11,7 @@ from models.problems import ConfigError
 from runner.composition import compose_config, compose_open, open_hydra, to_config
 from runner.data.sources.table import read_table
 from runner.inheritance import inherit
-from runner.resolved import FILE, format_resolved
+from runner.resolved import FILE, find_hidden, format_resolved
 from runner.tracking.archives import write_arrays
 from runner.tracking.folders import place_folder
 from tests.stores import Store
@@ -25,7 +25,7 @@ def keep_run(folder, *overrides, weights=None):
     folder.mkdir(exist_ok=True)
     with open_hydra():
         cfg = compose_open(list(overrides))
-        text = format_resolved(to_config(cfg), cfg)
+        text = format_resolved(to_config(cfg), find_hidden(cfg))
     (folder / FILE).write_text(text, encoding="utf-8")
     write_arrays(folder / "weights.npz", weights or {"a.b": np.ones(2)})
     return f"from_run={folder}"

@@ -13,7 +13,7 @@ from runner.composition import compose_open, open_hydra, register, to_config
 from runner.config import OffTrackingConfig
 from runner.differences import LoggedData
 from runner.repetition import NAME, list_overrides, read_weights, write_conf
-from runner.resolved import FILE, format_resolved
+from runner.resolved import FILE, find_hidden, format_resolved
 from runner.tracking.archives import write_arrays
 from runner.tracking.origin import Origin
 
@@ -25,7 +25,7 @@ def log_run(*overrides, status="FINISHED", plan=None, losses=0):
     with open_hydra():
         cfg = compose_open([*overrides, *STORE])
         config = to_config(cfg)
-        text = format_resolved(config, cfg)
+        text = format_resolved(config, find_hidden(cfg))
     entries = [(step, 1.0) for step in range(1, losses + 1)]
     values = {"step/loss": metric_values(entries)} if losses else {}
     tags = {} if plan is None else {"plan": plan}

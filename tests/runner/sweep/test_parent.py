@@ -50,7 +50,7 @@ def run_sweep(config, tmp_path):
             return RunOutcome(tracker.run_id, {"test/accuracy": ending})
 
         try:
-            with Sweep(lambda overrides: ["open", *overrides]) as sweep:
+            with Sweep(lambda texts: ["open", *texts], lambda texts: ["run", *texts]) as sweep:
                 failed = None
                 for number, ending in enumerate(endings):
                     try:

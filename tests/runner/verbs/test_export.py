@@ -10,7 +10,7 @@ from models.problems import ConfigError
 from runner.composition import compose_open, open_hydra, to_config
 from runner.engine.exporting import export_model
 from runner.engine.twin import UnsavableError
-from runner.resolved import FILE, format_resolved, settle_statistics
+from runner.resolved import FILE, find_hidden, format_resolved, settle_statistics
 from runner.results import FetchResult, WeightsResult
 from runner.tasks.adapt import adapt
 from runner.tracking.archives import write_arrays
@@ -40,7 +40,7 @@ def train(tmp_path, monkeypatch):
         with open_hydra():
             cfg = compose_open(given)
             config = to_config(cfg)
-            text = format_resolved(config, cfg)
+            text = format_resolved(config, find_hidden(cfg))
         tracker = run_here(config, folder, monkeypatch)
         examples = load_dataset(config.data, config.model.inputs, config.seed)
         settled = settle_statistics(text, adapt(config, examples.train))
