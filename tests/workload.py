@@ -45,7 +45,8 @@ _CHECKPOINT = 8
 
 def configure(folder, *overrides):
     """Returns a configuration that keeps all that is its own in `folder`."""
-    config = compose_config(["model=mlp", f"tracking.spool={folder}/spool", *overrides])
+    own = ["model=mlp", f"tracking.spool={folder}/spool", "tracking.system_metrics_seconds=null"]
+    config = compose_config([*own, *overrides])
     prepare_store(config.tracking)
     return config
 

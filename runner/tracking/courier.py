@@ -2,6 +2,7 @@
 
 import getpass
 import logging
+import threading
 import time
 import traceback
 import uuid
@@ -75,6 +76,8 @@ class SpoolTracker:
         self._sync_command = sync_command
         self._description = Description(started)
         self._monitor: SystemMonitor | None = None
+        # The monitor's thread appends too.
+        self._lock = threading.Lock()
         self._parcel = courier.deliver(spool)
         self._parcel.wait(lambda told: told.is_answered, _START_SECONDS)
         told = self._parcel.told
@@ -162,8 +165,9 @@ class SpoolTracker:
         self._monitor = SystemMonitor(interval_seconds, self._append)
 
     def _append(self, entry: Entry) -> None:
-        self._description.add(entry)
-        self._spool.append(entry)
+        with self._lock:
+            self._description.add(entry)
+            self._spool.append(entry)
 
 
 def start_courier(tracking: StoreTrackingConfig) -> None:

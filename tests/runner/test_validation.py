@@ -369,6 +369,11 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "tracking.pictures: expected a number of 0 or more; received -1 (int).",
         ),
         (
+            ["tracking.system_metrics_seconds=0"],
+            "tracking.system_metrics_seconds: expected a number from 0.1 to 86400, or null; "
+            "received 0.0 (float).",
+        ),
+        (
             ["fetches.x=conv7"],
             "fetches.x: expected the name of a layer, or of a tensor such as 'conv1/Relu:0'; "
             "received 'conv7' (str). Did you mean 'conv2'?",

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from mlflow import MlflowClient
 
 from models.problems import ConfigError
+from runner import secrets
 from runner.results import SplitResult, StepsResult
 from runner.tracking import parcels
-from runner.tracking.courier import start_sweep
+from runner.tracking.courier import start_run, start_sweep
 from runner.tracking.store import store_uri
 from runner.tracking.tracker import RunContext, TrackingError, closing
 from tests.workload import (
@@ -145,6 +147,54 @@ def test_a_run_is_delivered_with_the_status_it_ended_in(open_run, client, tmp_pa
     assert run.data.tags["devices"] == "/CPU:0"
     assert run.data.params["seed"] == "0"
     assert not list((tmp_path / "spool").iterdir())
+
+
+def test_what_a_run_uses_of_its_machine_is_logged_while_steps_are(client, tmp_path):
+    config = configure_sqlite(tmp_path, "tracking.system_metrics_seconds=0.1")
+    with closing(open_tracker(config, tmp_path)) as tracker:
+        time.sleep(0.5)
+        tracker.log_result(STEPS)
+    name = "system/process_memory_usage_megabytes"
+    history = client.get_metric_history(tracker.run_id, name)
+    assert [one.step for one in history] == list(range(len(history)))
+    assert len(history) > 2
+    assert all(1 < one.value < 1e6 for one in history)
+
+
+def test_no_secret_gets_to_the_store(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(secrets, "_redactor", secrets.Redactor(None))
+    secrets.learn_environment({"MY_API_KEY": "planted-4711"})
+    config = configure_sqlite(
+        tmp_path, "+tracking.tags.note=planted-4711", "tracking.run_name=planted-4711"
+    )
+    context = RunContext(["+tracking.tags.note=planted-4711"], tmp_path, command="run planted-4711")
+    failed = pytest.raises(ValueError, match="planted-4711")
+    with failed, closing(start_run(config, config.tracking, context, SOURCE)) as tracker:
+        tracker.log_tags({"devices": "planted-4711"})
+        assert b"planted-4711" not in spools(tmp_path)[0].read_bytes()
+        raise ValueError("planted-4711 is refused")
+    run = client.get_run(tracker.run_id)
+    assert run.data.tags["note"] == run.data.tags["devices"] == "${oc.env:MY_API_KEY}"
+    assert read_error(run).endswith("ValueError: ${oc.env:MY_API_KEY} is refused\n")
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert not [file for file in files if b"planted-4711" in file.read_bytes()]
+
+
+def test_a_run_describes_itself(config, client, tmp_path):
+    context = RunContext(["seed=0"], tmp_path, command="python -m runner seed=0", number=3)
+    with closing(start_run(config, config.tracking, context, SOURCE)) as tracker:
+        tracker.log_result(EPOCH)
+    run = client.get_run(tracker.run_id)
+    note = run.data.tags["mlflow.note.content"]
+    assert note.startswith("FINISHED: train of **cnn** on **digits**")
+    assert "python -m runner seed=0" in note
+    assert run.data.tags["command"] == "python -m runner seed=0"
+    assert (run.data.tags["seed"], run.data.tags["sweep.number"]) == ("0", "3")
+    artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
+    requirements = (artifacts / "environment/requirements.txt").read_text(encoding="utf-8")
+    assert f"numpy=={np.__version__}\n" in requirements
+    machine = yaml.safe_load((artifacts / "environment/machine.yaml").read_text(encoding="utf-8"))
+    assert machine["cores"]["logical"] == os.cpu_count()
 
 
 def test_metrics_come_while_the_run_goes_on(open_run, client):

@@ -4,7 +4,7 @@ from runner.tracking.params import flatten_params
 
 
 def test_options_that_keep_tensorflows_default_are_left_out(compose):
-    params = flatten_params(compose("session=debug"))
+    params = flatten_params(compose("session=debug"), {})
     session = {path: value for path, value in params.items() if path.startswith("session.")}
     assert session == {
         "session.device": "null",
