@@ -262,8 +262,8 @@ def describe_start(
     """Returns what a run says of itself first; the arguments are those of ``start_run``."""
     patch = format_patch(source)
     return RunStarted(
-        # Its tags may hold secrets, and are among the run's.
-        tracking=replace(tracking, tags={}),
+        # Its name and tags may hold secrets, and are among the run's.
+        tracking=replace(tracking, tags={}, run_name=None),
         name=name_run(config, context.overrides),
         tags=fit_tags(tag_run(config, context, source)),
         params=flatten_params(config, context.hidden),
