@@ -36,6 +36,7 @@ from runner.config import (
     SeriesDataConfig,
     ServerTrackingConfig,
     SqliteTrackingConfig,
+    StoreTrackingConfig,
     TaskConfig,
     TextDataConfig,
     TraceConfig,
@@ -443,6 +444,10 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
     if not tracking.experiment:
         yield expected("tracking.experiment", "a name", tracking.experiment)
     yield from _at_least("tracking.pictures", tracking.pictures, 0)
+    if isinstance(tracking, StoreTrackingConfig):
+        if not Path(tracking.spool).is_absolute():
+            yield expected("tracking.spool", "an absolute path", tracking.spool)
+        yield from _at_least("tracking.wait_seconds", tracking.wait_seconds, 0)
     seconds = tracking.system_metrics_seconds
     least, most = _SYSTEM_SECONDS
     if seconds is not None and not least <= seconds <= most:

@@ -51,7 +51,7 @@ class Sweep:
         self._overrides = self._overrides or read_overrides(folder)
 
     def open_run(self, config: ExperimentConfig, folder: Path) -> str | None:
-        """Returns the id of the sweep's run, opened for the first job; None where none is kept.
+        """Returns the key of the sweep's run, opened for the first job; None where none is kept.
 
         Args:
             config: A job that is about to start, in whose store and experiment the run is.
@@ -60,7 +60,7 @@ class Sweep:
         Raises:
             ConfigError: If the store cannot be opened, or the experiment was deleted in it.
         """
-        if self._tracker.run_id is None and isinstance(config.tracking, StoreTrackingConfig):
+        if self._tracker.key is None and isinstance(config.tracking, StoreTrackingConfig):
             self.read(folder)
             command = self._repeat_command(self._overrides)
             self._tracker = start_sweep(
@@ -70,7 +70,7 @@ class Sweep:
                 _SOURCE,
                 name=name_sweep(self._overrides),
             )
-        return self._tracker.run_id
+        return self._tracker.key
 
     def run_job(self, overrides: Sequence[str], job: Callable[[], RunOutcome]) -> RunOutcome:
         """Runs `job`, notes how it ended, and returns or raises what it does."""
@@ -105,10 +105,11 @@ class Sweep:
         """
         if not self._jobs:
             return
-        # This imports rich.
+        # These import rich.
+        from runner.console import Reporter
         from runner.sweep.table import print_sweep
 
-        with hold_signals():
+        with Reporter([]), hold_signals():
             result = summarize_jobs(self._jobs)
             print_sweep(result, self._describe_run())
             try:

@@ -124,7 +124,7 @@ def test_a_run_without_weights_is_refused_of_either_store(store, tmp_path):
         "config/resolved.yaml; it is FINISHED. Only a run of task=train that came to its end keeps "
         "some."
     )
-    with pytest.raises(ConfigError, match=r"^from_run: .* There is no such run in "):
+    with pytest.raises(ConfigError, match=r"^from_run: .* There is no such run\."):
         read_run(store.tracking, "none", "from_run")
 
 
