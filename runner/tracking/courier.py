@@ -120,12 +120,12 @@ class SpoolTracker:
         Raises:
             TrackingError: If the store refused any of it, or the end cannot be spooled.
         """
-        if self._monitor is not None:
-            self._monitor.stop()
-        self._description.end(status, error)
-        self._append(TagsAdded({NOTE: self._description.format()}))
         text = None if error is None else "".join(traceback.format_exception(error))
         try:
+            if self._monitor is not None:
+                self._monitor.stop()
+            self._description.end(status, error)
+            self._append(TagsAdded({NOTE: self._description.format()}))
             self._append(RunEnded(status, text))
             self._spool.sync()
         finally:
@@ -285,6 +285,7 @@ def tag_run(config: ExperimentConfig, context: RunContext, source: Path) -> dict
         "mlflow.source.type": "LOCAL",
         "mlflow.user": getpass.getuser(),
         **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
+        **({"command": context.command} if context.command else {}),
         **({} if config.from_run is None else {"from_run": config.from_run}),
         "task": config.task.name,
         "model": config.model.name,

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from runner.tracking.entries import MetricsSampled
+from runner.tracking.tracker import TrackingError
 
 _MEGABYTE = 1e6
 # So that a run of a few seconds has some.
@@ -47,7 +48,11 @@ class SystemMonitor:
     def _run(self) -> None:
         wait = min(_FIRST_SECONDS, self._interval)
         while not self._is_stopped.wait(wait):
-            self._sample()
+            try:
+                self._sample()
+            except TrackingError:
+                # The run is told so when it says something itself.
+                return
             wait = self._interval
 
     def _sample(self) -> None:

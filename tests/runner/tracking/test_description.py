@@ -44,7 +44,7 @@ RESULTS = (
 def describe(compose):
     def describe(*results, changes=None, params=None, error=None, tags=TAGS):
         tracking = compose().tracking
-        started = RunStarted(tracking, "a name", tags, params or {}, Path(), (), changes or {})
+        started = RunStarted(tracking, "a name", tags, params or {}, Path(), changes=changes or {})
         description = Description(started)
         for result in results:
             description.add(ResultLogged(result))

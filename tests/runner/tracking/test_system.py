@@ -13,6 +13,7 @@ from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
 from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
 from runner.tracking.system import SystemMonitor
+from runner.tracking.tracker import TrackingError
 
 
 def sample_once():
@@ -53,6 +54,17 @@ def test_samples_come_until_it_is_stopped_and_are_counted():
     time.sleep(0.06)
     assert len(samples) == count
     assert [each.sample for each in samples] == list(range(count))
+
+
+def test_a_spool_that_takes_no_more_is_told_of_where_the_run_ends():
+    def refuse(sample):
+        raise TrackingError("the disk is full")
+
+    monitor = SystemMonitor(0.01, refuse)
+    monitor._thread.join(10)
+    assert not monitor._thread.is_alive()
+    with pytest.raises(TrackingError, match="the disk is full"):
+        monitor.stop()
 
 
 def fake_gpu(**broken):
