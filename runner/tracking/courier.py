@@ -7,6 +7,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -122,10 +123,10 @@ class SpoolTracker:
         """
         text = None if error is None else "".join(traceback.format_exception(error))
         try:
-            if self._monitor is not None:
-                self._monitor.stop()
-            self._description.end(status, error)
-            self._append(TagsAdded({NOTE: self._description.format()}))
+            # What room is left on a full disk is for the status.
+            if not isinstance(error, TrackingError):
+                with suppress(TrackingError):
+                    self._tell_last(status, error)
             self._append(RunEnded(status, text))
             self._spool.sync()
         finally:
@@ -141,6 +142,12 @@ class SpoolTracker:
         self._courier.forget(self._parcel)
         if told.problem is not None:
             raise TrackingError(self._describe_loss(told))
+
+    def _tell_last(self, status: Status, error: BaseException | None) -> None:
+        if self._monitor is not None:
+            self._monitor.stop()
+        self._description.end(status, error)
+        self._append(TagsAdded({NOTE: self._description.format()}))
 
     def _describe_loss(self, told: Progress) -> str:
         text = f"tracking: MLflow did not take all of run {self.run_id}: {told.problem}"

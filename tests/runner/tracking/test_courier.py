@@ -186,7 +186,7 @@ def test_a_run_describes_itself(config, client, tmp_path):
         tracker.log_result(EPOCH)
     run = client.get_run(tracker.run_id)
     note = run.data.tags["mlflow.note.content"]
-    assert note.startswith("FINISHED: train of **cnn** on **digits**")
+    assert note.startswith("FINISHED: train of **mlp** on **digits**")
     assert "python -m runner seed=0" in note
     assert run.data.tags["command"] == "python -m runner seed=0"
     assert (run.data.tags["seed"], run.data.tags["sweep.number"]) == ("0", "3")
@@ -346,7 +346,7 @@ def test_what_a_store_refuses_is_kept_and_delivered_once_that_is_mended(
     delivered = sync(tmp_path)
     assert (delivered.returncode, delivered.stdout) == (
         0,
-        f"delivered  {tracker.run_id} {run.info.run_name}: 3 entries, FINISHED\n",
+        f"delivered  {tracker.run_id} {run.info.run_name}: 4 entries, FINISHED\n",
     )
     run = client.get_run(tracker.run_id)
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"train/loss": 0.375})
@@ -389,11 +389,11 @@ def test_a_run_goes_on_without_its_store_and_says_what_waits(tmp_path, caplog):
     refused = r"tracking: the store is away \(ConnectionRefusedError: .*\); "
     away, waits = caplog.messages
     assert_matches(away, f"{refused}the run is kept until it is back")
-    assert_matches(waits, f"{refused}3 entries wait in {spool}: deliver them by python -m runner ")
+    assert_matches(waits, f"{refused}4 entries wait in {spool}: deliver them by python -m runner ")
     parcels._close_couriers()
     synced = sync(tmp_path, "--wait=0")
     assert synced.returncode == 1
-    assert_matches(synced.stdout, r"waiting    mlp seed=0: 3 entries wait in \S+: ConnectionRefus")
+    assert_matches(synced.stdout, r"waiting    mlp seed=0: 4 entries wait in \S+: ConnectionRefus")
 
 
 def assert_matches(text, pattern):
