@@ -10,8 +10,6 @@ from pathlib import Path
 
 # Read by MLflow at each request: what is done again is decided here, and not for minutes there.
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-# The run's own process says how to look at it.
-os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 from mlflow import MlflowClient
 
@@ -139,7 +137,11 @@ class Delivery:
         Returns:
             Whether there was anything.
         """
-        if self.progress.is_over or not (self._store is None or self._store.is_due):
+        if self.progress.is_over:
+            return False
+        if self._store is not None and not self._store.is_due:
+            # Another run may have found that it is away.
+            self.progress = replace(self.progress, outage=self._store.outage)
             return False
         before = self._read
         try:

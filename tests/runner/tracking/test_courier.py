@@ -396,6 +396,20 @@ def test_a_run_goes_on_without_its_store_and_says_what_waits(tmp_path, caplog):
     assert_matches(synced.stdout, r"waiting    mlp seed=0: 4 entries wait in \S+: ConnectionRefus")
 
 
+def test_a_sweep_goes_on_without_its_store(tmp_path, caplog):
+    server = ["tracking=server", "tracking.uri=http://127.0.0.1:9", "tracking.wait_seconds=1"]
+    config = configure(tmp_path, *server)
+    began = time.monotonic()
+    with closing(open_sweep(config, tmp_path)) as sweep:
+        for _ in range(3):
+            with closing(open_tracker(config, tmp_path, parent=sweep.key)) as job:
+                job.log_result(STEPS)
+    assert time.monotonic() - began < 60
+    assert len(spools(tmp_path)) == 4
+    assert sum("entries wait in" in message for message in caplog.messages) == 4
+    parcels._close_couriers()
+
+
 def assert_matches(text, pattern):
     assert re.match(pattern, text), text
 

@@ -129,12 +129,12 @@ def test_a_creation_that_comes_late_is_removed(config, server, client, tmp_path,
     assert len(client.search_runs([experiment], "", ViewType.DELETED_ONLY)) == 1
 
 
-@pytest.mark.parametrize(("status", "place"), [(401, "uri"), (403, "uri"), (404, "uri")])
-def test_a_server_that_refuses_refuses_the_configuration(config, proxy, tmp_path, status, place):
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_server_that_refuses_refuses_the_configuration(config, proxy, tmp_path, status):
     proxy.set(status)
-    with pytest.raises(ConfigError, match=rf"^tracking\.{place}: MLflow cannot open the store: "):
+    with pytest.raises(ConfigError, match=rf"^tracking\.uri: .*{status}"):
         open_tracker(config, tmp_path)
-    assert not spools(tmp_path)
+    assert not list((tmp_path / "spool").iterdir())
 
 
 def test_a_server_that_comes_late_has_all_of_the_run(config, proxy, client, tmp_path):
