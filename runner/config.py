@@ -606,6 +606,7 @@ class TrackingConfig:
             an example of its input.
         register: The registered model that the trained one becomes a version of; null for none.
         alias: What that version is called from then on, such as champion; null for nothing.
+        report: Whether a run has a page that tells of it, ``report.html``.
     """
 
     experiment: str = MISSING
@@ -615,6 +616,7 @@ class TrackingConfig:
     model: bool = MISSING
     register: str | None = MISSING
     alias: str | None = MISSING
+    report: bool = MISSING
 
 
 @dataclass
