@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from models.problems import ConfigError
 from runner.clock import PhaseClock
-from runner.composition import CONF
+from runner.composition import CONF, compare_with_defaults
 from runner.config import StoreTrackingConfig
 from runner.engine.startup import import_tensorflow
 from runner.exits import BAD_CONFIG, describe_known
@@ -121,6 +121,8 @@ def _run_job(cfg: DictConfig, declaration: Declaration, sweep: Sweep | None = No
     inherited = declaration.inherited
     is_first = "tensorflow" not in sys.modules
     started = _STARTED if is_first else time.perf_counter()
+    job = HydraConfig.get()
+    changes = compare_with_defaults(cfg, job)
     config = settle_config(cfg, inherited)
     validate(config)
     prepare_store(config.tracking)
@@ -133,7 +135,6 @@ def _run_job(cfg: DictConfig, declaration: Declaration, sweep: Sweep | None = No
         from runner.console import Reporter
         from runner.experiment import run_experiment
 
-    job = HydraConfig.get()
     overrides = _user_overrides(inherited)
     parent = None if sweep is None else sweep.open_run(config, Path(job.sweep.dir))
     context = RunContext(
@@ -145,6 +146,7 @@ def _run_job(cfg: DictConfig, declaration: Declaration, sweep: Sweep | None = No
         tags=declaration.tags,
         verb=declaration.verb,
         witness=declaration.witness,
+        changes=changes,
     )
     with Reporter(_ui_command(overrides)) as reporter:
         return run_experiment(config, context, reporter, clock)

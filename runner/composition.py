@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
+from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from models.config import TensorConfig
 from models.problems import ConfigError, Problem, did_you_mean, expected
 from runner.arithmetic import ARITHMETIC
+from runner.changes import find_changes
 from runner.config import (
     SCHEMAS,
     DataConfig,
@@ -32,6 +34,9 @@ from runner.preprocessing import lay_preprocessing
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"
+
+# A group of sets of overrides, which are no defaults.
+_EXPERIMENT = "experiment"
 
 # Mappings whose keys are the user's own or Keras's: a key can be set without Hydra's "+", and our
 # checks, which know the valid names, say what is wrong with it.
@@ -214,3 +219,29 @@ def open_hydra() -> Iterator[None]:
 def compose_open(overrides: Sequence[str]) -> DictConfig:
     """Returns what Hydra composes of `overrides`; call it where Hydra is initialized."""
     return compose("config", list(overrides))
+
+
+def compare_with_defaults(cfg: DictConfig, job: HydraConf) -> dict[str, str | None]:
+    """Returns what `cfg` has otherwise than the defaults of its groups; see ``find_changes``.
+
+    Where groups alone were chosen, nothing is composed anew, which takes 0.1 s.
+
+    Args:
+        cfg: What Hydra composed, before anything is written to it.
+        job: How it did so.
+    """
+    groups = {
+        group: option
+        for group, option in job.runtime.choices.items()
+        if option is not None and not group.startswith("hydra/") and group != _EXPERIMENT
+    }
+    set_keys = [text.partition("=")[0] for text in job.overrides.task]
+    if all(key in groups for key in set_keys):
+        return {}
+    found_by = [text for text in job.overrides.hydra if text.startswith("hydra.searchpath")]
+    chosen = [f"{group}={option}" for group, option in groups.items()]
+    defaults = compose_open([*chosen, *found_by])
+    ours, theirs = (
+        cast(dict[str, Any], OmegaConf.to_container(one, resolve=False)) for one in (cfg, defaults)
+    )
+    return find_changes(ours, theirs)

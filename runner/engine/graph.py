@@ -61,7 +61,7 @@ class ExperimentGraph:
         features: The placeholders of the model's inputs, by name.
         labels: The placeholders of the labels, by name; none where nothing is compared with them.
         predict: Features to the configured fetches.
-        judge: Features to the outputs that are classes or numbers to be compared with labels, by the
+        judge: Features to the outputs that are compared with classes or numbers, by the
             output's name; None where none is, or layers behave as in training.
         answer: Features to the model's outputs, by name; None where layers behave as in training.
         training: The steps of training; None where the task does not train.

@@ -87,7 +87,8 @@ def count_layers(graph: ExperimentGraph, batch_size: int) -> LayersResult:
             layer = find_layer([operation.name], places)
             if layer is not None:
                 owned.setdefault(layer, []).append(operation)
-        counter = FlopsCounter(copy)
+        # The functions that are called go by the names that they were traced by.
+        counter = FlopsCounter(graph.graph)
         costs = {layer: counter.count(operations) for layer, operations in owned.items()}
     unknown = {layer: cost.unknown.total() for layer, cost in costs.items() if cost.unknown}
     flops = {layer: cost.total for layer, cost in costs.items()}

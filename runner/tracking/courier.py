@@ -231,6 +231,8 @@ def describe_start(
         tags=tag_run(config, context, source),
         params=flatten_params(config),
         output_dir=context.output_dir,
+        overrides=tuple(context.overrides),
+        changes=dict(context.changes),
     )
 
 

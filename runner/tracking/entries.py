@@ -1,7 +1,7 @@
 """What a run has to say to its store, in the order in which it came to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.config import StoreTrackingConfig
@@ -19,6 +19,8 @@ class RunStarted:
         tags: Its labels.
         params: What it was configured with, by dotted path.
         output_dir: The run's folder, which holds the composed configuration and the log.
+        overrides: What the user wrote on the command line.
+        changes: What the defaults have where the configuration has something else, by dotted path.
     """
 
     tracking: StoreTrackingConfig
@@ -26,6 +28,8 @@ class RunStarted:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     output_dir: Path
+    overrides: tuple[str, ...] = ()
+    changes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Flattens a configuration into MLflow's params."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
+from runner.changes import flatten_tree, format_value
 from runner.config import ExperimentConfig
 
 _MOST_CHARACTERS = 6000
@@ -18,8 +18,8 @@ def flatten_params(config: ExperimentConfig) -> dict[str, str]:
     del tree["tracking"]
     del tree["model"]["preprocess"]  # it is that of the data
     return {
-        path: _format_value(value)[:_MOST_CHARACTERS]
-        for path, value in _leaves("", tree)
+        path: format_value(value)[:_MOST_CHARACTERS]
+        for path, value in flatten_tree(tree).items()
         if not _is_default(path, value)
     }
 
@@ -27,21 +27,3 @@ def flatten_params(config: ExperimentConfig) -> dict[str, str]:
 def _is_default(path: str, value: object) -> bool:
     is_empty = value is None or value == [] or value == {}
     return is_empty and path.startswith("session.") and path != "session.device"
-
-
-def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping) and value:
-        for key, nested in value.items():
-            yield from _leaves(f"{path}.{key}" if path else str(key), nested)
-    else:
-        yield path, value
-
-
-def _format_value(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(map(_format_value, value))}]"
-    return str(value)

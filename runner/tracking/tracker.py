@@ -38,6 +38,8 @@ class RunContext:
         verb: What stands before the overrides on the command line, ``rerun RUN``; none for a run
             that is declared by them alone.
         witness: Who sees what the run does; None for none.
+        changes: By dotted path, what the defaults have where the configuration has something else;
+            None where they have nothing.
     """
 
     overrides: Sequence[str]
@@ -48,6 +50,7 @@ class RunContext:
     tags: Mapping[str, str] = field(default_factory=dict)
     verb: Sequence[str] = ()
     witness: "Witness | None" = None
+    changes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class TrackingError(Exception):
