@@ -341,9 +341,11 @@ def _find_judged(
 ) -> Iterator[tuple[str, Fetched]]:
     """Yields the name and the tensor of each output that is compared with classes or numbers."""
     targets = list_targets(config.data)
-    for one in (*read_classifiers(config.model, targets), *read_regressors(config.model, targets)):
-        if one.output in outputs:
-            yield one.output, outputs[one.output]
+    names = [one.output for one in read_classifiers(config.model, targets)]
+    names += [one.output for one in read_regressors(config.model, targets)]
+    for name in names:
+        if name in outputs:
+            yield name, outputs[name]
 
 
 def _find_override(name: str, scope: FetchScope, *, is_training: bool) -> Placeholder:

@@ -35,7 +35,13 @@ from models.problems import ConfigError, Problem
 from runner.clock import now_ms
 from runner.config import SCHEMAS, StoreTrackingConfig
 from runner.tracking.entries import RunEnded, RunStarted
-from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
+from runner.tracking.mlflow import (
+    MlflowRun,
+    create_run,
+    open_store,
+    prepare_drawing,
+    prepare_report,
+)
 from runner.tracking.spool import Spooled, SpoolError, SpoolReader
 from runner.tracking.store import store_uri
 from runner.tracking.tracker import Status
@@ -83,9 +89,12 @@ class _Deliveries:
                 self._stores.open(tracking)
             if tracking.pictures:
                 prepare_drawing()
+            if tracking.report:
+                prepare_report()
         if "run" in command:
-            reader = SpoolReader(Path(command["run"]))
-            self._deliveries.append(_Delivery(self._answers, self._stores, reader))
+            file = Path(command["run"])
+            reader = SpoolReader(file)
+            self._deliveries.append(_Delivery(self._answers, self._stores, reader, file))
         self.look()
 
     def look(self) -> None:
@@ -116,10 +125,13 @@ class _Stores:
 class _Delivery:
     """Delivers one run."""
 
-    def __init__(self, answers: _Answers, stores: _Stores, reader: SpoolReader) -> None:
+    def __init__(
+        self, answers: _Answers, stores: _Stores, reader: SpoolReader, spool: Path
+    ) -> None:
         self._answers = answers
         self._stores = stores
         self._reader: SpoolReader | None = reader
+        self._spool = spool
         self._run: MlflowRun | None = None
         self._failure: str | None = None
 
@@ -172,7 +184,9 @@ class _Delivery:
 
     def _start(self, started: RunStarted, time_ms: int) -> None:
         try:
-            self._run = create_run(self._stores.open(started.tracking), started, time_ms)
+            self._run = create_run(
+                self._stores.open(started.tracking), started, time_ms, self._spool
+            )
         except ConfigError as error:
             (problem,) = error.problems
             self._refuse(problem)

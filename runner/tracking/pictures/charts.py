@@ -4,17 +4,19 @@ import html
 import io
 import re
 from dataclasses import dataclass
+from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from runner.tracking.pictures.sheet import FAINT, INK
+from runner.tracking.pictures.sheet import FAINT, INK, format_number
+from runner.tracking.pictures.styles import plain_style
 
 GRID = "#e3e8ee"
 TRAIN, VALIDATION, TEST = "#2b6cb0", "#dd8452", "#55a868"
 MARK = "#a8325e"
 REST = "#b4bcc6"
+BAND = "#9dbfe3"
 CATEGORIES = ("#3f7fc4", "#e8935b", "#63b377", "#c2567a", "#8a78c8", "#b8963e", "#45a5a9")
 SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 SMALL = 10.5
@@ -29,11 +31,13 @@ NAMES = {
     TEST: "test",
     MARK: "mark",
     REST: "rest",
+    BAND: "backward",
     **{colour: f"c{index}" for index, colour in enumerate(CATEGORIES)},
 }
 _POINTS_PER_INCH = 72
+_THOUSAND, _BILLION = 1e3, 1e9
 _PNG_SCALE = 2
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": SMALL,
@@ -47,6 +51,13 @@ _FONT = re.compile(r"font(?:-family)?: [^;\"]*'DejaVu Sans'[^;\"]*;? ?")
 _SIZE = re.compile(r"font: ([\d.]+px) 'DejaVu Sans'[^;\"]*")
 _STYLE_SHEET = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 _SPACE = re.compile(r"\s*\n\s*")
+
+
+def format_tick(value: float) -> str:
+    """Returns a value as it stands beside an axis: three digits, or whole thousands."""
+    if _THOUSAND <= abs(value) < _BILLION:
+        return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
+    return format_number(value)
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ class Canvas:
 
     def to_chart(self, name: str, title: str, alt: str) -> Chart:
         """Returns what is drawn."""
-        with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        with plain_style({**_STYLE, "svg.hashsalt": name}):
             svg, png = io.StringIO(), io.BytesIO()
             self.figure.savefig(svg, format="svg", metadata=_NO_METADATA, transparent=True)
             self.figure.savefig(png, format="png", dpi=_PNG_SCALE * _POINTS_PER_INCH)

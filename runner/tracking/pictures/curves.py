@@ -8,11 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from runner.results import LearningRateResult, SplitResult, StepsResult, StopResult
-from runner.tracking.pictures.charts import MARK, SMALL, SPLITS, TRAIN, Canvas, Chart
-from runner.tracking.pictures.sheet import FAINT, format_number
+from runner.tracking.pictures.charts import (
+    BAND,
+    MARK,
+    SMALL,
+    SPLITS,
+    TRAIN,
+    Canvas,
+    Chart,
+    format_tick,
+)
+from runner.tracking.pictures.sheet import FAINT
 
-_WIDTH, _HEIGHT = 520, 290
-_LEFT, _TOP, _RIGHT, _BOTTOM = 52, 40, 14, 40
+_WIDTH, _HEIGHT = 400, 250
+_LEFT, _TOP, _RIGHT, _BOTTOM = 46, 32, 10, 38
 _MOST_BUCKETS = 160
 _MOST_POINTS = 400
 _MOST_DOTS = 30
@@ -62,20 +71,20 @@ def draw_metric(progress: Progress, metric: str) -> Chart:
     series = progress.find_series(metric)
     legend = []
     if metric == _LOSS and progress.steps:
-        _draw_range(axes, progress)
-        legend.append(("each step", TRAIN))
+        _draw_steps(axes, progress)
+        legend.append(("each step", BAND))
     for split, points in series.items():
         shown = _thin(points)
         dots = "o" if len(shown) <= _MOST_DOTS else ""
         axes.plot(
             *shown.T, color=SPLITS[split], linewidth=1.8, marker=dots, markersize=3.5, clip_on=False
         )
-        legend.append((f"{split} {format_number(points[-1, 1])}", SPLITS[split]))
+        legend.append((f"{split} {format_tick(points[-1, 1])}", SPLITS[split]))
     if metric == _LOSS:
         _scale_loss(axes, series)
     _finish(axes, progress)
     canvas.write_legend(legend)
-    last = ", ".join(f"{name} {format_number(points[-1, 1])}" for name, points in series.items())
+    last = ", ".join(f"{name} {format_tick(points[-1, 1])}" for name, points in series.items())
     return canvas.to_chart(
         f"curve_{metric}" if metric.isidentifier() else f"curve_{progress.metrics.index(metric)}",
         metric,
@@ -105,18 +114,21 @@ def draw_rate(progress: Progress) -> Chart:
     return canvas.to_chart("learning_rate", "learning rate", alt)
 
 
-def _draw_range(axes: Axes, progress: Progress) -> None:
-    """Draws the least and the largest loss of neighbouring steps as a band."""
+def _draw_steps(axes: Axes, progress: Progress) -> None:
+    """Draws the loss of each step as a line; of many, the range of neighbouring ones as a band."""
     losses = np.concatenate([one.losses for one in progress.steps]).astype(np.float64)
     first = progress.steps[0].first_step
     places = (first + np.arange(len(losses))) / progress.steps_per_epoch
-    parts = np.array_split(np.arange(len(losses)), min(len(losses), _MOST_BUCKETS))
+    if len(losses) <= _MOST_POINTS:
+        axes.plot(places, losses, color=BAND, linewidth=1)
+        return
+    parts = np.array_split(np.arange(len(losses)), _MOST_BUCKETS)
     finite = [part[np.isfinite(losses[part])] for part in parts]
     finite = [part for part in finite if len(part)]
     low = [losses[part].min() for part in finite]
     high = [losses[part].max() for part in finite]
     middle = [places[part].mean() for part in finite]
-    axes.fill_between(middle, low, high, color=TRAIN, alpha=0.18, linewidth=0)
+    axes.fill_between(middle, low, high, color=BAND, alpha=0.45, linewidth=0)
 
 
 def _scale_loss(axes: Axes, series: Mapping[str, np.ndarray]) -> None:
@@ -132,10 +144,10 @@ def _scale_loss(axes: Axes, series: Mapping[str, np.ndarray]) -> None:
 def _finish(axes: Axes, progress: Progress) -> None:
     epochs = _count_epochs(progress)
     axes.set_xlim(0, max(epochs, 1))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
     if axes.get_yscale() == "linear":
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value)))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_tick(value)))
     axes.set_xlabel("epoch", fontsize=SMALL, color=FAINT)
     stop = progress.stop
     if stop is not None and stop.best_step is not None:
@@ -171,4 +183,5 @@ def _thin(points: np.ndarray) -> np.ndarray:
     """Returns no more points than can be told apart, the last among them."""
     if len(points) <= _MOST_POINTS:
         return points
-    return points[np.linspace(0, len(points) - 1, _MOST_POINTS).astype(int)]
+    kept: np.ndarray = points[np.linspace(0, len(points) - 1, _MOST_POINTS).astype(int)]
+    return kept

@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from runner.results import RegressResult
-from runner.tracking.pictures.charts import MARK, REST, SMALL, TRAIN, Canvas, Chart
-from runner.tracking.pictures.sheet import FAINT, format_number
+from runner.tracking.pictures.charts import MARK, REST, SMALL, TRAIN, Canvas, Chart, format_tick
+from runner.tracking.pictures.sheet import FAINT
 
-_WIDTH, _HEIGHT = 520, 360
-_LEFT, _TOP, _RIGHT, _BOTTOM = 58, 40, 16, 42
+_WIDTH, _HEIGHT = 440, 330
+_LEFT, _TOP, _RIGHT, _BOTTOM = 52, 32, 14, 40
 _MOST_POINTS = 800
 _FEW_POINTS = 200
 
@@ -42,8 +42,8 @@ def draw_predicted(result: RegressResult, name: str) -> Chart:
     axes.set_ylim(low - pad, high + pad)
     axes.grid(visible=True, axis="x", color=axes.get_ygridlines()[0].get_color(), linewidth=1)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(nbins=6))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value)))
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: format_tick(value)))
     axes.set_xlabel(f"{result.label}, actual", fontsize=SMALL, color=FAINT, parse_math=False)
     sample = "" if len(actual) == result.examples else f"{len(actual):,} of "
     shown = f"{sample}{result.examples:,} {result.split} examples"
@@ -67,10 +67,10 @@ def draw_errors(result: RegressResult, name: str) -> Chart:
     axes.set_ylim(0, 1.08 * max(1, int(result.counts.max(initial=0))))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value)))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_tick(value)))
     axes.set_xlabel("predicted less actual", fontsize=SMALL, color=FAINT)
-    mean = format_number(result.mean_error)
+    mean = format_tick(result.mean_error)
     canvas.write_legend([("examples", TRAIN), (f"mean {mean}", MARK)])
     alt = f"histogram of the errors of {result.output} over {result.examples:,} examples"
     return canvas.to_chart(name, "errors", f"{alt}; their mean is {mean}")

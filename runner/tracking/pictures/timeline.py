@@ -1,4 +1,4 @@
-"""Draws what ran when in a traced step, and where the wall time of a run went."""
+"""Draws what ran when in a traced step."""
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from runner.results import OTHER_LAYER, OperationTime, TraceResult
-from runner.tracking.pictures.charts import CATEGORIES, REST, SMALL, TRAIN, Canvas, Chart
+from runner.tracking.pictures.charts import CATEGORIES, REST, SMALL, Canvas, Chart
 from runner.tracking.pictures.sheet import FAINT, INK, shorten
 
-_WIDTH = 1060
-_LEFT, _RIGHT = 110, 14
+_WIDTH = 900
+_LEFT, _RIGHT = 84, 14
 _TOP, _BOTTOM = 38, 40
 _LANE = 22
 # A longer legend would not fit in a row.
@@ -19,8 +19,6 @@ _MOST_NAMED = 6
 _MOST_OPERATIONS = 500
 _MOST_LANES = 12
 _MOST_LETTERS = 16
-_PHASE = 26
-_MOST_PHASES = 20
 _MILLISECOND = 1000.0
 _LEAST_SHARE = 5e-4
 
@@ -43,7 +41,7 @@ def draw_timeline(trace: TraceResult) -> Chart:
         _draw_lane(axes, index, lane, colours, trace.microseconds)
     _name_lanes(axes, list(lanes))
     axes.set_xlim(0, trace.microseconds / _MILLISECOND or 1)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=10))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=10, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlabel("milliseconds", fontsize=SMALL, color=FAINT)
     shares = {layer.name: layer.share for layer in trace.layers}
@@ -58,37 +56,6 @@ def draw_timeline(trace: TraceResult) -> Chart:
     named = ", ".join(text for text, _ in legend)
     alt = f"{len(operations):,} operations of {trace.name} over time; of their time: {named}"
     return canvas.to_chart(f"timeline_{trace.name}", "operations over time", alt)
-
-
-def draw_phases(seconds: Mapping[str, float]) -> Chart:
-    """Returns the wall time of each phase of a run as a bar.
-
-    Args:
-        seconds: By phase.
-    """
-    shown = dict(list(seconds.items())[:_MOST_PHASES])
-    canvas = Canvas(_WIDTH // 2, 14 + _PHASE * len(shown))
-    axes = canvas.add_axes(_LEFT, 7, 64, 7)
-    axes.grid(visible=False)
-    axes.spines["bottom"].set_visible(False)
-    axes.barh(range(len(shown)), list(shown.values()), height=0.62, color=TRAIN)
-    axes.set_yticks(range(len(shown)), list(shown), parse_math=False, color=INK)
-    axes.set_xticks([])
-    axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set_xlim(0, max(shown.values(), default=1) or 1)
-    for index, spent in enumerate(shown.values()):
-        axes.annotate(
-            f"{spent:.2f} s",
-            (spent, index),
-            xytext=(6, 0),
-            textcoords="offset points",
-            verticalalignment="center",
-            fontsize=SMALL,
-            color=FAINT,
-            annotation_clip=False,
-        )
-    named = ", ".join(f"{phase} {spent:.2f} s" for phase, spent in shown.items())
-    return canvas.to_chart("phases", "where the time went", f"wall time: {named}")
 
 
 def arrange_lanes(operations: Iterable[OperationTime]) -> Lanes:

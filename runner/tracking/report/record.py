@@ -29,7 +29,14 @@ from runner.results import (
     TraceResult,
     WaitResult,
 )
-from runner.tracking.entries import Entry, PhasesTimed, ResultLogged, RunEnded, RunStarted, TagsAdded
+from runner.tracking.entries import (
+    Entry,
+    PhasesTimed,
+    ResultLogged,
+    RunEnded,
+    RunStarted,
+    TagsAdded,
+)
 from runner.tracking.spool import SpoolReader
 from runner.tracking.tracker import Status
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def _find_layers(record: Record, times: Mapping[str, LayerTime]) -> Iterator[Lay
                 type=layer.type,
                 shape=_join_shapes(layer.output_shapes),
                 parameters=layer.parameters,
-                flops=record.layers.flops.get(layer.name),
+                flops=record.layers.flops.get(layer.name, 0) if record.layers.flops else None,
                 unknown=record.layers.unknown.get(layer.name, 0),
                 time=times.get(layer.name),
             )
@@ -166,7 +167,7 @@ def list_balance(balance: LabelBalance) -> list[BalanceRow]:
         names: Sequence[str] = balance.classes
     else:
         edges = [f"{edge:.4g}" for edge in balance.edges]
-        names = [f"{low} to {high}" for low, high in zip(edges, edges[1:], strict=False)]
+        names = [f"{low} to {high}" for low, high in pairwise(edges)]
     order = np.arange(len(names))
     if balance.classes and len(names) > _MOST_BARS:
         order = np.argsort(-next(iter(shares.values())), kind="stable")[:_MOST_BARS]
@@ -177,7 +178,7 @@ def list_balance(balance: LabelBalance) -> list[BalanceRow]:
             shares={split: float(values[index]) for split, values in shares.items()},
             widths={split: float(values[index]) / largest for split, values in shares.items()},
         )
-        for index in order
+        for index in order.tolist()
     ]
 
 

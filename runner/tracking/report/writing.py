@@ -1,11 +1,17 @@
 """Writes the page and the figures of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from runner.tracking.entries import RunEnded
 from runner.tracking.report.figures import draw_figures
 from runner.tracking.report.page import format_page
 from runner.tracking.report.record import read_record
+
+if TYPE_CHECKING:
+    from runner.tracking.pictures.charts import Chart
 
 PAGE = "report.html"
 FIGURES = "figures"
@@ -18,6 +24,7 @@ def write_report(
     run_id: str | None = None,
     end: RunEnded | None = None,
     time_ms: int = 0,
+    drawn: Mapping[str, "Chart"] = MappingProxyType({}),
 ) -> Path:
     """Writes ``report.html`` and ``figures/`` of a run to `folder`, and returns the page.
 
@@ -27,6 +34,7 @@ def write_report(
         run_id: The run's id in its store.
         end: How it ended, where the spool does not tell.
         time_ms: When it did, in milliseconds since 1970.
+        drawn: The timelines of traced steps that are drawn already, by the step's name.
 
     Raises:
         OSError: If the spool cannot be read, or a file cannot be written.
@@ -36,7 +44,7 @@ def write_report(
     """
     record = read_record(spool_file, end, time_ms)
     record.run_id = run_id
-    figures = draw_figures(record)
+    figures = draw_figures(record, drawn)
     page = folder / PAGE
     page.write_text(format_page(record, figures), encoding="utf-8")
     charts = [chart for part in figures.values() for chart in part]
