@@ -17,11 +17,12 @@ def plain_style(changes: Mapping[str, Any] = MappingProxyType({})) -> Iterator[N
         changes: What is otherwise than matplotlib's own, by the name of the parameter.
     """
     # A style of the user's own could cut the margins off or want LaTeX.
-    style: dict[str, Any] = {
+    style: Any = {
         key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key
     }
+    style |= changes
     with warnings.catch_warnings():
         # Of a letter that the font does not have, or a number too large.
         warnings.simplefilter("ignore")
-        with mpl.rc_context({**style, **changes}):
+        with mpl.rc_context(style):
             yield
