@@ -18,6 +18,7 @@ from runner.tracking.pictures.charts import (
     Chart,
     format_tick,
 )
+from runner.tracking.pictures.plan import name_file
 from runner.tracking.pictures.sheet import FAINT
 
 _WIDTH, _HEIGHT = 400, 250
@@ -86,7 +87,7 @@ def draw_metric(progress: Progress, metric: str) -> Chart:
     canvas.write_legend(legend)
     last = ", ".join(f"{name} {format_tick(points[-1, 1])}" for name, points in series.items())
     return canvas.to_chart(
-        f"curve_{metric}" if metric.isidentifier() else f"curve_{progress.metrics.index(metric)}",
+        f"curve_{name_file(metric)}",
         metric,
         f"{metric} over {_count_epochs(progress)} epochs; at the end {last}",
     )
@@ -120,7 +121,8 @@ def _draw_steps(axes: Axes, progress: Progress) -> None:
     first = progress.steps[0].first_step
     places = (first + np.arange(len(losses))) / progress.steps_per_epoch
     if len(losses) <= _MOST_POINTS:
-        axes.plot(places, losses, color=BAND, linewidth=1)
+        dots = "o" if len(losses) <= _MOST_DOTS else ""
+        axes.plot(places, losses, color=BAND, linewidth=1, marker=dots, markersize=3)
         return
     parts = np.array_split(np.arange(len(losses)), _MOST_BUCKETS)
     finite = [part[np.isfinite(losses[part])] for part in parts]

@@ -17,9 +17,7 @@ def plain_style(changes: Mapping[str, Any] = MappingProxyType({})) -> Iterator[N
         changes: What is otherwise than matplotlib's own, by the name of the parameter.
     """
     # A style of the user's own could cut the margins off or want LaTeX.
-    style: Any = {
-        key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key
-    }
+    style: Any = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
     style |= changes
     with warnings.catch_warnings():
         # Of a letter that the font does not have, or a number too large.

@@ -8,6 +8,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from runner.results import OTHER_LAYER, OperationTime, TraceResult
 from runner.tracking.pictures.charts import CATEGORIES, REST, SMALL, Canvas, Chart
+from runner.tracking.pictures.plan import name_file
 from runner.tracking.pictures.sheet import FAINT, INK, shorten
 
 _WIDTH = 900
@@ -18,7 +19,7 @@ _LANE = 22
 _MOST_NAMED = 6
 _MOST_OPERATIONS = 500
 _MOST_LANES = 12
-_MOST_LETTERS = 16
+_MOST_LETTERS = 14
 _MILLISECOND = 1000.0
 _LEAST_SHARE = 5e-4
 
@@ -55,7 +56,7 @@ def draw_timeline(trace: TraceResult) -> Chart:
     canvas.write_legend(legend, x=_LEFT)
     named = ", ".join(text for text, _ in legend)
     alt = f"{len(operations):,} operations of {trace.name} over time; of their time: {named}"
-    return canvas.to_chart(f"timeline_{trace.name}", "operations over time", alt)
+    return canvas.to_chart(f"timeline_{name_file(trace.name)}", "operations over time", alt)
 
 
 def arrange_lanes(operations: Iterable[OperationTime]) -> Lanes:

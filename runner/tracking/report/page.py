@@ -1,6 +1,7 @@
 """Lays out a run as one page of HTML that needs nothing beside itself."""
 
 import math
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from runner.tracking.pictures.charts import Chart
 
 PAGE, STYLE = "page.html", "page.css"
+
+# In front of the name of an error.
+_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+:)")
 
 _SECOND_MS = 1000
 _DASH = "\N{EN DASH}"
@@ -108,11 +112,8 @@ def list_tiles(record: Record) -> list[tuple[str, str]]:
         ]
     if record.benchmark is not None:
         best = max(record.benchmark.latencies, key=lambda one: one.examples_per_second)
-        return [
-            (f"examples a second, {one.batch_size:,} a batch", format_large(round(speed)))
-            for one in dict.fromkeys((record.benchmark.latencies[0], best))
-            for speed in (one.examples_per_second,)
-        ]
+        what = f"examples a second, {best.batch_size:,} a batch"
+        return [(what, format_large(best.examples_per_second))]
     if record.inspected is not None:
         totals = record.inspected.totals
         parameters = totals.trained_parameters + totals.frozen_parameters
@@ -147,7 +148,8 @@ def find_message(error: str | None) -> str:
         for index, line in enumerate(lines)
         if index and lines[index - 1].startswith("    ") and not line.startswith((" ", "\t"))
     ]
-    return "\n".join(lines[starts[-1] if starts else 0 :])
+    message = "\n".join(lines[starts[-1] if starts else 0 :])
+    return _MODULE.sub("", message)
 
 
 def _cut_lines(error: str | None) -> str:

@@ -219,13 +219,18 @@ def _is_unset(path: str, value: Any) -> bool:
 
 
 def list_faults(fault: FaultResult) -> list[Mapping[str, str | int | float]]:
-    """Returns what was not finite in a step, and what came right before it."""
+    """Returns the first value in a step that is not finite, and what was made around it.
+
+    None where what is not finite was only about to be made, as by the optimizer.
+    """
     broken = [
         index
         for index, row in enumerate(fault.statistics)
         if row.get("nan", 0) or row.get("infinite", 0)
     ]
-    start = max(0, (broken[0] if broken else 0) - _MOST_STATISTICS // 4)
+    if not broken:
+        return []
+    start = max(0, broken[0] - _MOST_STATISTICS // 4)
     return list(fault.statistics[start : start + _MOST_STATISTICS])
 
 
