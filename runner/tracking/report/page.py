@@ -161,6 +161,8 @@ def _cut_lines(error: str | None) -> str:
 
 
 def _format_command(record: Record) -> str:
+    if "command" in record.tags:
+        return record.tags["command"]
     multirun = ["-m"] if record.sweep is not None else []
     return shlex.join(["python", "-m", "runner", *multirun, *record.started.overrides])
 
