@@ -235,12 +235,13 @@ def compare_with_defaults(cfg: DictConfig, job: HydraConf) -> dict[str, str | No
         for group, option in job.runtime.choices.items()
         if option is not None and not group.startswith("hydra/") and group != _EXPERIMENT
     }
-    set_keys = [text.partition("=")[0] for text in job.overrides.task]
+    given = OmegaConf.to_container(job.overrides.task, resolve=False)
+    set_keys = [str(text).partition("=")[0] for text in cast(list[str], given)]
     if all(key in groups for key in set_keys):
         return {}
     found_by = [text for text in job.overrides.hydra if text.startswith("hydra.searchpath")]
     chosen = [f"{group}={option}" for group, option in groups.items()]
-    defaults = compose_open([*chosen, *found_by])
+    defaults = compose(job.job.config_name, [*chosen, *found_by])
     ours, theirs = (
         cast(dict[str, Any], OmegaConf.to_container(one, resolve=False)) for one in (cfg, defaults)
     )

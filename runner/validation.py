@@ -36,6 +36,7 @@ from runner.config import (
     SeriesDataConfig,
     ServerTrackingConfig,
     SqliteTrackingConfig,
+    StoreTrackingConfig,
     TaskConfig,
     TextDataConfig,
     TraceConfig,
@@ -442,6 +443,8 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
     if not tracking.experiment:
         yield expected("tracking.experiment", "a name", tracking.experiment)
     yield from _at_least("tracking.pictures", tracking.pictures, 0)
+    if tracking.report and not isinstance(tracking, StoreTrackingConfig):
+        yield expected("tracking.report", "false, since tracking=off keeps no artifacts", True)
     if isinstance(tracking, SqliteTrackingConfig):
         for key, path in (("database", tracking.database), ("artifacts", tracking.artifacts)):
             if not Path(path).is_absolute():

@@ -231,7 +231,7 @@ def describe_start(
         tags=tag_run(config, context, source),
         params=flatten_params(config),
         output_dir=context.output_dir,
-        overrides=tuple(context.overrides),
+        overrides=(*context.verb, *context.overrides),
         changes=dict(context.changes),
     )
 

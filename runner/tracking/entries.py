@@ -19,7 +19,7 @@ class RunStarted:
         tags: Its labels.
         params: What it was configured with, by dotted path.
         output_dir: The run's folder, which holds the composed configuration and the log.
-        overrides: What the user wrote on the command line.
+        overrides: What the user wrote on the command line, after the verb if there is one.
         changes: What the defaults have where the configuration has something else, by dotted path.
     """
 

@@ -276,6 +276,19 @@ def test_a_run_with_the_defaults_says_so(folder):
     assert "Nothing differs from the defaults" in page.text
 
 
+def test_what_a_repetition_does_otherwise_is_marked(folder):
+    started = start(
+        folder,
+        tags={"rerun_of": "feedbeef"},
+        params={"seed": "1"},
+        overrides=("rerun", "feedbeef", "seed=1"),
+        changes={"seed": "0"},
+    )
+    page, _ = write(folder, started)
+    assert "python -m runner rerun feedbeef seed=1" in page.text
+    assert "What differs from run feedbeef , which this one repeats. value here there" in page.text
+
+
 def test_a_failed_run_tells_what_ended_it(folder):
     error = (
         "Traceback (most recent call last):\n"
