@@ -156,7 +156,7 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
         (
             ["tracking.report=true"],
             "tracking.report: expected false, since tracking=off keeps no artifacts; received True "
-            "(bool)",
+            "(bool).",
         ),
         (
             ["tracking.register=digits"],
