@@ -21,6 +21,7 @@ class Answers:
     models: list[str] | None
     batch_sizes: list[int] | None
     rounds: int | None
+    outage_seconds: float = 60.0
     trainings: list[training.Training] = field(default_factory=list)
     forwards: list[forward.Forward] = field(default_factory=list)
 
@@ -49,6 +50,14 @@ class Answers:
     def track(self) -> Iterator[str]:
         """Yields the table of tracking."""
         return tracking.measure(self.models or tracking.MODELS, self.rounds or _PROCESS_ROUNDS)
+
+    def lose(self) -> Iterator[str]:
+        """Yields the table of training while the server is away."""
+        # This imports MLflow.
+        from benchmarks import outages
+
+        rounds = self.rounds or _PROCESS_ROUNDS
+        return outages.measure(self.models or outages.MODELS, rounds, self.outage_seconds)
 
     def remember(self) -> Iterator[str]:
         """Yields the line on memory."""
@@ -88,6 +97,7 @@ QUESTIONS: Mapping[str, Callable[[Answers], Iterator[str]]] = {
     "starting": Answers.start,
     "job": Answers.job,
     "tracking": Answers.track,
+    "outages": Answers.lose,
     "memory": Answers.remember,
     "loading": Answers.load,
     "streaming": Answers.stream,
@@ -107,12 +117,15 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS)
     parser.add_argument("--batch-sizes", nargs="+", type=int)
     parser.add_argument("--rounds", type=int, help="how often each side takes its turn")
+    parser.add_argument(
+        "--outage-seconds", type=float, default=60.0, help="how long a server is away"
+    )
     parser.add_argument("--chart", type=Path, help="the .png to draw training and forward into")
     asked = parser.parse_args()
     unknown = [one for one in asked.questions if one not in QUESTIONS]
     if unknown:
         parser.error(f"unknown question {unknown[0]!r}; expected of {', '.join(QUESTIONS)}")
-    answers = Answers(asked.models, asked.batch_sizes, asked.rounds)
+    answers = Answers(asked.models, asked.batch_sizes, asked.rounds, asked.outage_seconds)
     for question in asked.questions or QUESTIONS:
         with watch_load() as load:
             for line in QUESTIONS[question](answers):

@@ -69,6 +69,7 @@ _ENTRIES = {
 def register() -> None:
     """Registers the schemas and the resolvers with Hydra and OmegaConf."""
     OmegaConf.register_new_resolver("project", lambda path: str(PROJECT / path), replace=True)
+    OmegaConf.register_new_resolver("folder", lambda path: str(Path(path).parent), replace=True)
     for name, resolve in ARITHMETIC.items():
         OmegaConf.register_new_resolver(name, resolve, replace=True)
     schema = OmegaConf.structured(ExperimentConfig)

@@ -626,7 +626,15 @@ class OffTrackingConfig(TrackingConfig):
 
 @dataclass
 class StoreTrackingConfig(TrackingConfig):
-    """MLflow, of whatever kind its store is."""
+    """MLflow, of whatever kind its store is.
+
+    Attributes:
+        spool: Absolute path of the folder in which what a run logs waits for the store.
+        wait_seconds: How long a run that has ended waits for a store that takes nothing.
+    """
+
+    spool: str = MISSING
+    wait_seconds: float = MISSING
 
 
 @dataclass

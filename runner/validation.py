@@ -445,6 +445,10 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
     yield from _at_least("tracking.pictures", tracking.pictures, 0)
     if tracking.report and not isinstance(tracking, StoreTrackingConfig):
         yield expected("tracking.report", "false, since tracking=off keeps no artifacts", True)
+    if isinstance(tracking, StoreTrackingConfig):
+        if not Path(tracking.spool).is_absolute():
+            yield expected("tracking.spool", "an absolute path", tracking.spool)
+        yield from _at_least("tracking.wait_seconds", tracking.wait_seconds, 0)
     if isinstance(tracking, SqliteTrackingConfig):
         for key, path in (("database", tracking.database), ("artifacts", tracking.artifacts)):
             if not Path(path).is_absolute():

@@ -40,7 +40,7 @@ class Sweep:
         self._overrides: Sequence[str] = ()
 
     def open_run(self, config: ExperimentConfig, folder: Path) -> str | None:
-        """Returns the id of the sweep's run, opened for the first job; None where none is kept.
+        """Returns the key of the sweep's run, opened for the first job; None where none is kept.
 
         Args:
             config: A job that is about to start, in whose store and experiment the run is.
@@ -49,7 +49,7 @@ class Sweep:
         Raises:
             ConfigError: If the store cannot be opened, or the experiment was deleted in it.
         """
-        if self._tracker.run_id is None and isinstance(config.tracking, StoreTrackingConfig):
+        if self._tracker.key is None and isinstance(config.tracking, StoreTrackingConfig):
             self._overrides = read_overrides(folder)
             self._tracker = start_sweep(
                 config,
@@ -58,7 +58,7 @@ class Sweep:
                 _SOURCE,
                 name=name_sweep(self._overrides),
             )
-        return self._tracker.run_id
+        return self._tracker.key
 
     def run_job(self, overrides: Sequence[str], job: Callable[[], RunOutcome]) -> RunOutcome:
         """Runs `job`, notes how it ended, and returns or raises what it does."""
@@ -93,10 +93,11 @@ class Sweep:
         """
         if not self._jobs:
             return
-        # This imports rich.
+        # These import rich.
+        from runner.console import Reporter
         from runner.sweep.table import print_sweep
 
-        with hold_signals():
+        with Reporter([]), hold_signals():
             result = summarize_jobs(self._jobs)
             print_sweep(result, self._describe_run())
             try:

@@ -1,24 +1,20 @@
-"""Has runs delivered to their store by a process of its own."""
+"""Has runs spooled, and delivered to their store by a process of its own."""
 
-import atexit
 import getpass
-import json
 import logging
-import os
-import subprocess
-import sys
+import time
 import traceback
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from models.problems import ConfigError, Problem
+from models.problems import ConfigError
+from runner.clock import now_ms
 from runner.config import ExperimentConfig, StoreTrackingConfig, name_kind
 from runner.results import Result
 from runner.signals import hold_signals
+from runner.tracking.cursor import discard
 from runner.tracking.entries import (
     PhasesTimed,
     ResultLogged,
@@ -27,101 +23,66 @@ from runner.tracking.entries import (
     TagsAdded,
 )
 from runner.tracking.folders import FOLDER, place_folder
+from runner.tracking.liveness import describe_process
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.params import flatten_params
-from runner.tracking.spool import SpoolWriter
+from runner.tracking.parcels import Courier, get_courier
+from runner.tracking.progress import Progress
+from runner.tracking.spool import SUFFIX, SpoolWriter
 from runner.tracking.tracker import RunContext, Status, TrackingError
 
 _GROUPS = ("model", "data", "task", "optimizer", "session", "tracking", "experiment", "plan")
 _JOB_TAGS = ("model", "data")
-_PARENT = "mlflow.parentRunId"
-_PROJECT = Path(__file__).resolve().parents[2]
-_END_SECONDS = 10.0
+# To import MLflow and open a store takes seconds, and a minute where all cores are busy.
+_START_SECONDS = 90.0
 
 log = logging.getLogger(__name__)
 
 
-class _Courier:
-    """A process that delivers one run after another; see ``runner.tracking.delivery``."""
-
-    def __init__(self) -> None:
-        # In a session of its own, since Ctrl-C at a terminal goes to all processes of one.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "runner.tracking.delivery"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=_PROJECT,
-            start_new_session=True,
-        )
-        self._owner = os.getpid()
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether it runs, and is this process's rather than the one's that forked it."""
-        return self._owner == os.getpid() and self._process.poll() is None
-
-    def tell(self, **command: Any) -> None:
-        """Sends a command; one that has ended is noticed by ``hear``."""
-        if self._process.stdin is None:
-            raise ValueError("the process was started without a pipe")
-        if self._process.stdin.closed:
-            return
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(f"{json.dumps(command)}\n".encode())
-            self._process.stdin.flush()
-
-    def hear(self) -> dict[str, Any]:
-        """Returns the next answer; ``{"lost": REASON}`` where the process has ended."""
-        if self._process.stdout is None:
-            raise ValueError("the process was started without a pipe")
-        while not self._process.stdout.closed and (line := self._process.stdout.readline()):
-            answer: dict[str, Any] = json.loads(line)
-            if "log" not in answer:
-                return answer
-            log.log(*answer["log"])
-        status = self._process.wait()
-        return {"lost": f"the process that writes to MLflow ended with status {status}"}
-
-    def close(self) -> None:
-        """Ends the process."""
-        if self._owner != os.getpid():
-            return
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-        self._process.wait(_END_SECONDS)
-
-
-# Those that wait for a run.
-_idle: list[_Courier] = []
-
-
 class SpoolTracker:
-    """One run, spooled to a file in its folder, from which a courier delivers it to MLflow."""
+    """One run, spooled to a file from which a courier delivers it to MLflow."""
 
-    def __init__(self, courier: _Courier, spool: SpoolWriter) -> None:
-        """Has `courier` deliver what is in `spool`, and all that is to come."""
+    def __init__(
+        self, courier: Courier, spool: SpoolWriter, wait_seconds: float, sync_command: str
+    ) -> None:
+        """Has `courier` deliver what is in `spool`, and all that is to come.
+
+        Args:
+            courier: The process that delivers.
+            spool: Holds the run's start.
+            wait_seconds: How long ``close`` waits for a store that takes nothing.
+            sync_command: What delivers the rest later.
+
+        Raises:
+            ConfigError: If the store refuses the run.
+        """
         self._courier = courier
-        self._is_lent = False
         self._spool = spool
-        courier.tell(run=str(spool.file))
-        answer = courier.hear()
-        self._run_id: str | None = answer.get("run_id")
-        if self._run_id is None:
-            place, message = answer.get("problem", ["tracking", f"{answer.get('lost')}."])
-            self._release()
-            raise ConfigError([Problem(place, message)])
+        self._wait_seconds = wait_seconds
+        self._sync_command = sync_command
+        self._parcel = courier.deliver(spool)
+        self._parcel.wait(lambda told: told.is_answered, _START_SECONDS)
+        told = self._parcel.told
+        if told.problem is not None:
+            spool.close()
+            courier.forget(self._parcel)
+            discard(spool.file)
+            raise ConfigError([told.problem])
+        if told.run_id is None:
+            reason = told.outage or "it has not answered yet"
+            log.warning(
+                "tracking: the store is away (%s); the run is kept until it is back", reason
+            )
 
     @property
     def run_id(self) -> str | None:
-        """The run's id in MLflow."""
-        return self._run_id
+        """The run's id in MLflow; None while the store has not been reached."""
+        return self._parcel.told.run_id
 
-    def lend_courier(self) -> None:
-        """Lets the courier deliver other runs, one after another, while this one is open."""
-        self._is_lent = True
-        _give_back(self._courier)
+    @property
+    def key(self) -> str:
+        """What jobs name the run of their sweep by."""
+        return self._spool.file.stem
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Adds labels to the run."""
@@ -132,40 +93,55 @@ class SpoolTracker:
         self._spool.append(ResultLogged(result))
 
     def log_seconds(self, seconds: Mapping[str, float]) -> None:
-        """Logs the wall time of each phase as a metric."""
+        """Logs the wall time of each phase."""
         self._spool.append(PhasesTimed(dict(seconds)))
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
-        """Waits until all is delivered, with the run's status.
+        """Waits until all is delivered, with the run's status, or the store was away for long.
 
         Raises:
-            TrackingError: If the store did not take all of it; the spool is kept.
+            TrackingError: If the store refused any of it, or the end cannot be spooled.
         """
         text = None if error is None else "".join(traceback.format_exception(error))
-        self._spool.append(RunEnded(status, text))
+        try:
+            self._spool.append(RunEnded(status, text))
+            self._spool.sync()
+        finally:
+            # From now on it is known that no more comes, whoever delivers the rest.
+            self._spool.close()
+        self._parcel.has_ended = True
         self._courier.tell(look=True)
-        lost = self._courier.hear().get("lost")
-        self._release(keep_spool=lost is not None)
-        if lost is None:
+        self._courier.wait_for_rest(self._wait_seconds)
+        told = self._parcel.told
+        if not told.is_over:
+            self._tell_what_waits(told)
             return
-        raise TrackingError(
-            f"tracking: MLflow did not take all of run {self._run_id}: {lost}. "
-            f"All that the run logged is in {self._spool.file}"
+        self._courier.forget(self._parcel)
+        if told.problem is not None:
+            raise TrackingError(self._describe_loss(told))
+
+    def _describe_loss(self, told: Progress) -> str:
+        text = f"tracking: MLflow did not take all of run {self.run_id}: {told.problem}"
+        if told.kept is not None:
+            return text
+        return (
+            f"{text} All that the run logged is in {self._spool.file}; once that is mended, "
+            f"{self._sync_command} delivers it."
         )
 
-    def _release(self, *, keep_spool: bool = False) -> None:
-        self._spool.close()
-        if not keep_spool:
-            self._spool.file.unlink()
-        if not self._is_lent:
-            _give_back(self._courier)
+    def _tell_what_waits(self, told: Progress) -> None:
+        log.warning(
+            "tracking: the store is away (%s); %d entries wait in %s: deliver them by %s",
+            told.outage or "it has not answered yet",
+            self._spool.entries - told.delivered,
+            self._spool.file,
+            self._sync_command,
+        )
 
 
 def start_courier(tracking: StoreTrackingConfig) -> None:
     """Has the configured store opened ahead, while this process does something else."""
-    courier = _take_courier()
-    courier.tell(open=[name_kind("tracking", tracking), asdict(tracking)])
-    _give_back(courier)
+    get_courier().tell(open=[name_kind("tracking", tracking), asdict(tracking)])
 
 
 def start_run(
@@ -209,16 +185,27 @@ def start_sweep(
     # What a job is configured with is not what all of them are.
     tags = {key: value for key, value in started.tags.items() if key not in _JOB_TAGS}
     tags["sweep.folder"] = str(context.output_dir)
-    tracker = _open_run(replace(started, name=name, params={}, tags=tags), context)
-    tracker.lend_courier()
-    return tracker
+    return _open_run(replace(started, name=name, params={}, tags=tags), context)
 
 
 def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
-    spool = SpoolWriter(context.output_dir / f"run-{uuid.uuid4().hex[:8]}.spool")
+    folder = Path(started.tracking.spool)
+    # In the order of their names, the run of a sweep comes before those of its jobs.
+    now = now_ms()
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now / 1000))
+    key = f"{moment}-{now % 1000:03d}-{uuid.uuid4().hex[:12]}"
+    spool = SpoolWriter(folder / f"{key}{SUFFIX}")
     with hold_signals():
-        spool.append(started)
-        return SpoolTracker(_take_courier(), spool)
+        spool.append(replace(started, key=key, parent=context.parent, process=describe_process()))
+        # A job does not wait: its sweep goes on, and waits for all of them.
+        wait_seconds = 0 if context.parent is not None else started.tracking.wait_seconds
+        return SpoolTracker(get_courier(), spool, wait_seconds, _name_sync(context.overrides))
+
+
+def _name_sync(overrides: Sequence[str]) -> str:
+    """Returns the command that delivers what waits where `overrides` have it."""
+    store = [text for text in overrides if text.startswith("tracking")]
+    return " ".join(["python -m runner sync", *store])
 
 
 def describe_start(
@@ -243,7 +230,6 @@ def tag_run(config: ExperimentConfig, context: RunContext, source: Path) -> dict
         "mlflow.source.type": "LOCAL",
         "mlflow.user": getpass.getuser(),
         **({"overrides": " ".join(context.overrides)} if context.overrides else {}),
-        **({} if context.parent_run_id is None else {_PARENT: context.parent_run_id}),
         **({} if config.from_run is None else {"from_run": config.from_run}),
         "task": config.task.name,
         "model": config.model.name,
@@ -264,25 +250,3 @@ def name_run(config: ExperimentConfig, overrides: Sequence[str]) -> str:
     ]
     shown = [value for value in values if not value.startswith(("tracking.", "hydra"))]
     return " ".join([config.model.name, *shown])
-
-
-def _take_courier() -> _Courier:
-    while _idle:
-        courier = _idle.pop()
-        if courier.is_usable:
-            return courier
-        courier.close()
-    return _Courier()
-
-
-def _give_back(courier: _Courier) -> None:
-    if courier.is_usable:
-        _idle.append(courier)
-    else:
-        courier.close()
-
-
-@atexit.register
-def _close_couriers() -> None:
-    while _idle:
-        _idle.pop().close()

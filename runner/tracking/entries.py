@@ -21,6 +21,9 @@ class RunStarted:
         output_dir: The run's folder, which holds the composed configuration and the log.
         overrides: What the user wrote on the command line, after the verb if there is one.
         changes: What the defaults have where the configuration has something else, by dotted path.
+        key: What the run is known by before the store has given it an id, and found again by.
+        parent: The key of the sweep's run that it is nested under; None for none.
+        process: Its process, as ``describe_process`` tells of it; None where that is not known.
     """
 
     tracking: StoreTrackingConfig
@@ -30,6 +33,9 @@ class RunStarted:
     output_dir: Path
     overrides: tuple[str, ...] = ()
     changes: Mapping[str, str | None] = field(default_factory=dict)
+    key: str = ""
+    parent: str | None = None
+    process: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ class MemoryTracker:
     """One run, as a list of what it said."""
 
     run_id: str | None = None
+    key: str | None = None
 
     def __init__(self) -> None:
         """Has nothing yet."""

@@ -7,11 +7,11 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 import numpy as np
 import yaml
@@ -67,6 +67,7 @@ from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.loaded import format_loaded
 from runner.tracking.metrics import list_metrics
 from runner.tracking.models import log_model
+from runner.tracking.outages import is_transient
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
 from runner.tracking.report.figures import MOST_TRACES, UNDRAWABLE, draw_trace
 from runner.tracking.residuals import format_residuals
@@ -96,6 +97,10 @@ _PICTURES: dict[type, str] = {
     BalanceResult: "data",
     ExamplesResult: "data",
 }
+# By which a run is found before its id is known, and its process after it is gone.
+KEY_TAG = "feedfetch.run"
+PROCESS_TAG = "feedfetch.process"
+_PARENT_TAG = "mlflow.parentRunId"
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 
 _MOST_METRICS = 1000
@@ -111,7 +116,15 @@ log = logging.getLogger(__name__)
 
 
 class MlflowRun:
-    """One run in MLflow; metrics are written in batches, every few seconds."""
+    """One run in MLflow; metrics are written in batches, every few seconds.
+
+    An entry may come more than once, since who writes it may be killed, or lose the store's answer,
+    before it is known to be written. So to write an entry twice leaves what writing it once does:
+    a metric is the same by key, value, time and step, a dataset by name and digest, a tag, a param
+    and a file by name; what has no such name is found by one of its own before it is made again.
+    Whatever an entry changes here, it changes once all of it is written, and ``recall`` changes it
+    for an entry that an earlier process has written.
+    """
 
     def __init__(
         self, client: MlflowClient, run_id: str, started: RunStarted, spool: Path | None = None
@@ -140,6 +153,8 @@ class MlflowRun:
         """Writes what was said at `time_ms`, in milliseconds since 1970: at once, or soon."""
         self._time_ms = time_ms
         match entry:
+            case RunStarted():
+                self.log_config(entry.params)
             case TagsAdded():
                 self._log_tags(entry.tags)
             case ResultLogged():
@@ -149,8 +164,24 @@ class MlflowRun:
                 self._add_metrics(phases, 0)
             case RunEnded():
                 self._close(entry)
-            case _:
-                raise TypeError(f"a run that has started takes no {type(entry).__name__}")
+
+    def recall(self, entry: Entry) -> None:
+        """Takes note of what another process has written of this run."""
+        if isinstance(entry, ResultLogged) and _is_drawn(entry.result):
+            self._pictures -= min(self._pictures, sum(1 for _ in plan_pictures(entry.result)))
+
+    @property
+    def is_flushed(self) -> bool:
+        """Whether the store has all that was written."""
+        return not self._metrics
+
+    def probe(self) -> None:
+        """Asks the store for next to nothing, and so whether it is there."""
+        self._client.get_run(self.run_id)
+
+    def note_recovery(self, failure: str) -> None:
+        """Says where the run's error would be that what was refused at first came later."""
+        self._log_text("error.txt", f"Delivered whole, after MLflow did not take all: {failure}\n")
 
     def log_config(self, params: Mapping[str, str]) -> None:
         """Logs the values that the run was configured with, and the files that hold them."""
@@ -170,9 +201,9 @@ class MlflowRun:
 
     def flush(self) -> None:
         """Writes the metrics that wait."""
-        for batch in _batches(self._metrics, _MOST_METRICS):
+        while batch := self._metrics[:_MOST_METRICS]:
             self._client.log_batch(self.run_id, metrics=batch)
-        self._metrics = []
+            del self._metrics[: len(batch)]
         self._flushed_at = time.monotonic()
 
     def fail(self, reason: str, time_ms: int) -> None:
@@ -245,7 +276,7 @@ class MlflowRun:
                 self._log_plan(result)
             case FetchResult():
                 self._log_fetches(result)
-                if result.step is None:
+                if _is_drawn(result):
                     self._log_pictures(result)
             case ClassifyResult():
                 self._log_classes(result)
@@ -258,7 +289,7 @@ class MlflowRun:
             case PretrainedResult():
                 self._log_pretrained(result)
             case PredictionsWritten():
-                self._client.log_artifact(self.run_id, str(result.file), "predictions")
+                self._log_predictions(result)
             case WeightsResult():
                 self._log_arrays(WEIGHTS, result.arrays)
             case ModelResult():
@@ -362,6 +393,12 @@ class MlflowRun:
         self._log_tags({"pretrained": result.source})
         self._log_text("weights/loaded.csv", format_loaded(result))
 
+    def _log_predictions(self, result: PredictionsWritten) -> None:
+        if not result.file.exists():
+            log.warning("the predictions are not logged: %s is no longer there", result.file)
+            return
+        self._client.log_artifact(self.run_id, str(result.file), "predictions")
+
     def _log_stop(self, result: StopResult) -> None:
         if result.reason:
             self._log_tags({"stopped": result.reason})
@@ -414,7 +451,6 @@ class MlflowRun:
             log.warning("%d more could be drawn; raise tracking.pictures", left_out)
         if not pictures:
             return
-        self._pictures -= len(pictures)
         try:
             # This imports matplotlib.
             from runner.tracking.pictures.drawing import draw_pictures
@@ -425,6 +461,7 @@ class MlflowRun:
             for file, content in draw_pictures(result, pictures):
                 (Path(folder) / file).write_bytes(content)
             self._client.log_artifacts(self.run_id, folder, _name_place(result))
+        self._pictures -= len(pictures)
 
 
 def prepare_drawing() -> None:
@@ -457,37 +494,74 @@ def open_store(tracking: StoreTrackingConfig) -> MlflowClient:
             # The client opens the store when it is first asked something.
             client.get_experiment_by_name(tracking.experiment)
     except (MlflowException, SQLAlchemyError) as error:
+        if is_transient(error):
+            raise
         message = f"MLflow cannot open the store: {str(error).splitlines()[0]}"
-        raise ConfigError([Problem("tracking.database", message)]) from error
+        key = "database" if isinstance(tracking, SqliteTrackingConfig) else "uri"
+        raise ConfigError([Problem(f"tracking.{key}", message)]) from error
     return client
 
 
 def create_run(
-    client: MlflowClient, started: RunStarted, time_ms: int, spool: Path | None = None
+    client: MlflowClient,
+    started: RunStarted,
+    time_ms: int,
+    *,
+    spool: Path | None = None,
+    may_exist: bool = False,
+    parent_id: str | None = None,
 ) -> MlflowRun:
-    """Creates a run, its params and tags logged; one that cannot be started whole is FAILED.
+    """Creates a run with its tags; its first entry is still to be written.
 
     Args:
         client: A client of the run's store.
         started: What the run says of itself.
         time_ms: When it said so, in milliseconds since 1970.
         spool: The file of its entries, of which the report is made; None for no report.
+        may_exist: Whether it may have been created before, unknown to who asked, and is searched.
+        parent_id: The run that it is nested under.
 
     Raises:
         ConfigError: If the experiment was deleted, or the server does not permit it.
     """
+    with explaining_refusals(started.tracking), lock_store(started.tracking):
+        experiment_id = _open_experiment(client, started.tracking)
+    found = find_runs(client, started.key, [experiment_id]) if may_exist else []
+    if found:
+        return MlflowRun(client, found[0], started, spool)
+    tags = dict(started.tags)
+    if started.key:
+        tags[KEY_TAG] = started.key
+    if started.process is not None:
+        tags[PROCESS_TAG] = started.process
+    if parent_id is not None:
+        tags[_PARENT_TAG] = parent_id
     with explaining_refusals(started.tracking):
-        with lock_store(started.tracking):
-            experiment_id = _open_experiment(client, started.tracking)
-        tags = dict(started.tags)
         run = client.create_run(experiment_id, time_ms, tags, run_name=started.name)
-    opened = MlflowRun(client, run.info.run_id, started, spool)
-    try:
-        opened.log_config(started.params)
-    except BaseException:
-        client.set_terminated(run.info.run_id, Status.FAILED.value)
-        raise
-    return opened
+    return MlflowRun(client, run.info.run_id, started, spool)
+
+
+def find_runs(
+    client: MlflowClient, key: str, experiment_ids: Sequence[str] | None = None
+) -> list[str]:
+    """Returns the ids of the runs that were created as `key`, in any experiment if None is given.
+
+    There are two where an answer was lost, and the creation, done again, overtook the first one.
+    """
+    if experiment_ids is None:
+        experiment_ids = [one.experiment_id for one in client.search_experiments()]
+    found = client.search_runs(list(experiment_ids), f"tags.`{KEY_TAG}` = '{key}'")
+    return sorted(run.info.run_id for run in found)
+
+
+def remove_twins(client: MlflowClient, started: RunStarted, run_id: str) -> None:
+    """Deletes runs that were created as `run_id` was, and came late."""
+    experiment = client.get_experiment_by_name(started.tracking.experiment)
+    if experiment is None:
+        return
+    for other in find_runs(client, started.key, [experiment.experiment_id]):
+        if other != run_id:
+            client.delete_run(other)
 
 
 def _open_experiment(client: MlflowClient, tracking: StoreTrackingConfig) -> str:
@@ -518,6 +592,11 @@ def _place_artifacts(tracking: StoreTrackingConfig) -> str | None:
         return None
     folder = Path(tracking.artifacts) / re.sub(r"\W", "_", tracking.experiment)
     return folder.as_uri()
+
+
+def _is_drawn(result: Result) -> TypeGuard[Drawable]:
+    is_of_step = isinstance(result, FetchResult) and result.step is not None
+    return isinstance(result, Drawable) and not is_of_step
 
 
 def _name_place(result: Drawable | RegressResult) -> str:

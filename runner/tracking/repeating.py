@@ -178,6 +178,11 @@ class _FollowedTracker:
         """The run's id, or None where none is kept."""
         return self._tracker.run_id
 
+    @property
+    def key(self) -> str | None:
+        """What runs that are nested under this one know it by."""
+        return self._tracker.key
+
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Adds labels to the run."""
         self._seen.tags |= tags

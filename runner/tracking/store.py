@@ -79,26 +79,32 @@ def open_client(config: TrackingConfig) -> "MlflowClient":
 
 
 def prepare_store(config: TrackingConfig) -> None:
-    """Creates the folders of the store. Imports no MLflow.
+    """Creates the folders of the store, and of what waits for it. Imports no MLflow.
 
     Raises:
         ConfigError: If a path cannot be written to.
     """
-    if not isinstance(config, SqliteTrackingConfig):
+    if not isinstance(config, StoreTrackingConfig):
         return
     problems = []
-    if Path(config.database).is_dir():
-        problems.append(expected("tracking.database", "a file", config.database))
-    for key, folder in (
-        ("database", Path(config.database).parent),
-        ("artifacts", Path(config.artifacts)),
-    ):
+    folders = {}
+    if isinstance(config, SqliteTrackingConfig):
+        if Path(config.database).is_dir():
+            problems.append(expected("tracking.database", "a file", config.database))
+        folders["database"] = Path(config.database).parent
+        folders["artifacts"] = Path(config.artifacts)
+    folders["spool"] = Path(config.spool)
+    refused: set[Path] = set()
+    for key, folder in folders.items():
+        if refused.intersection(folder.parents):
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / ".writable"
             probe.touch()
             probe.unlink(missing_ok=True)
         except OSError as error:
+            refused.add(folder)
             hint = f"{error.strerror or error}: choose another folder."
             path = f"tracking.{key}"
             problems.append(

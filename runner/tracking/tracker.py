@@ -31,7 +31,7 @@ class RunContext:
     Attributes:
         overrides: What the user wrote on the command line.
         output_dir: The run's folder, which holds the composed configuration and the log.
-        parent_run_id: The run of the sweep that it is of; None for none.
+        parent: The key of the run of the sweep that it is of; None for none.
         resolved: The whole configuration as YAML, with what its data was found to be.
         weights: The values of variables by name that the run in ``from_run`` ended with.
         tags: Labels beside those that every run has.
@@ -44,7 +44,7 @@ class RunContext:
 
     overrides: Sequence[str]
     output_dir: Path
-    parent_run_id: str | None = None
+    parent: str | None = None
     resolved: str = ""
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class RunContext:
 
 
 class TrackingError(Exception):
-    """A store did not take what a run had to say; the message says where that is kept."""
+    """What a run has to say was not taken; the message says by what, and where the rest is kept."""
 
 
 class Tracker(Protocol):
@@ -62,7 +62,11 @@ class Tracker(Protocol):
 
     @property
     def run_id(self) -> str | None:
-        """The run's id, or None where none is kept."""
+        """The run's id, or None where none is kept, or the store has not been reached yet."""
+
+    @property
+    def key(self) -> str | None:
+        """What runs that are nested under this one know it by; None where none is kept."""
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Adds labels to the run."""
@@ -99,6 +103,7 @@ class NullTracker:
     """Keeps nothing."""
 
     run_id: str | None = None
+    key: str | None = None
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Drops `tags`."""

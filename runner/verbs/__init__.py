@@ -7,7 +7,19 @@ from typing import Protocol, cast
 from models.problems import ConfigError, Problem, did_you_mean
 
 # Each is a module here with a function ``run``.
-VERBS = ("diff", "export", "gc", "help", "rerun", "runs", "schema", "show", "ui", "validate")
+VERBS = (
+    "diff",
+    "export",
+    "gc",
+    "help",
+    "rerun",
+    "runs",
+    "schema",
+    "show",
+    "sync",
+    "ui",
+    "validate",
+)
 
 # An override has a = or a ~, a flag begins with a -.
 _WORD = re.compile(r"[A-Za-z][\w-]*")

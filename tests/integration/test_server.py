@@ -272,6 +272,7 @@ def test_the_services_of_the_compose_file_do_with_what_it_gives_them(postgres, m
 
 def test_what_is_done_with_a_run_is_done_with_one_on_a_server(mlflow_server, tmp_path):
     server = ["tracking=server", f"tracking.uri={mlflow_server.uri}", "tracking.experiment=served"]
+    server.append(f"tracking.spool={tmp_path}/spool")
 
     def run(*arguments, status=0):
         finished = subprocess.run(

@@ -110,7 +110,7 @@ def test_values_of_the_environment_are_read_anew(tmp_path, monkeypatch):
 def test_a_run_without_a_store_is_repeated_without_one(tmp_path):
     origin, _ = log_run("model=mlp")
     origin.resolved["kinds"]["tracking"] = "off"
-    for key in ("database", "artifacts"):
+    for key in ("database", "artifacts", "spool", "wait_seconds"):
         del origin.resolved["config"]["tracking"][key]
     assert isinstance(compose_again(origin, tmp_path / "conf").tracking, OffTrackingConfig)
 

@@ -358,6 +358,14 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "tracking.database: expected an absolute path; received 'here.db' (str).",
         ),
         (
+            ["tracking=sqlite", "tracking.spool=here"],
+            "tracking.spool: expected an absolute path; received 'here' (str).",
+        ),
+        (
+            ["tracking=server", "tracking.wait_seconds=-1"],
+            "tracking.wait_seconds: expected a number of 0 or more; received -1.0 (float).",
+        ),
+        (
             ["tracking.experiment=''"],
             "tracking.experiment: expected a name; received '' (str).",
         ),

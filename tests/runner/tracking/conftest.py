@@ -13,10 +13,12 @@ def store(request, tmp_path_factory):
     if request.param == "server":
         uri = request.getfixturevalue("mlflow_server").uri
         overrides = ["tracking=server", f"tracking.uri={uri}"]
+        folder = tmp_path_factory.mktemp("server")
     else:
         folder = tmp_path_factory.mktemp("store")
         overrides = [f"tracking.database={folder}/mlflow.db"]
         overrides.append(f"tracking.artifacts={folder}/artifacts")
+    overrides.append(f"tracking.spool={folder}/spool")
     config = compose_config(overrides)
     prepare_store(config.tracking)
     with pytest.MonkeyPatch.context() as patch:
@@ -30,6 +32,6 @@ def store_overrides(store):
     """Returns what another process finds the store by."""
     tracking = store.tracking
     if isinstance(tracking, SqliteTrackingConfig):
-        keys = ("database", "artifacts")
+        keys = ("database", "artifacts", "spool")
         return [f"tracking.{key}={getattr(tracking, key)}" for key in keys]
-    return ["tracking=server", f"tracking.uri={tracking.uri}"]
+    return ["tracking=server", f"tracking.uri={tracking.uri}", f"tracking.spool={tracking.spool}"]

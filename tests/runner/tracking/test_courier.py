@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,23 +16,31 @@ import pytest
 from mlflow import MlflowClient
 
 from models.problems import ConfigError
-from runner.composition import compose_config
 from runner.results import SplitResult, StepsResult
-from runner.tracking import courier
-from runner.tracking.courier import start_run, start_sweep
-from runner.tracking.store import prepare_store, store_uri
+from runner.tracking import parcels
+from runner.tracking.courier import start_sweep
+from runner.tracking.store import store_uri
 from runner.tracking.tracker import RunContext, TrackingError, closing
+from tests.workload import (
+    SOURCE,
+    check_delivered,
+    configure,
+    configure_sqlite,
+    find_run,
+    log_steps,
+    open_tracker,
+    read_spool,
+)
 
 pytestmark = pytest.mark.integration
 
-SOURCE = Path(__file__).parent
 STEPS = StepsResult(1, 1, np.array([0.5, 0.25]), {})
 EPOCH = SplitResult("train", 1, 2, {"loss": 0.375})
 
 KILLED = """
 import os, signal, sys
 from tests.runner.tracking.test_courier import *
-tracker = open_tracker(configure(sys.argv[1]), sys.argv[1])
+tracker = open_tracker(configure_sqlite(sys.argv[1]), sys.argv[1])
 tracker.log_result(STEPS)
 sys.stdout.write(tracker.run_id)
 sys.stdout.flush()
@@ -40,25 +50,29 @@ os.kill(os.getpid(), signal.SIGKILL)
 KILLED_SWEEP = """
 import os, signal, sys
 from tests.runner.tracking.test_courier import *
-config = configure(sys.argv[1])
+config = configure_sqlite(sys.argv[1])
 sweep = open_sweep(config, sys.argv[1])
-tracker = open_tracker(config, sys.argv[1])
+tracker = open_tracker(config, sys.argv[1], parent=sweep.key)
 sys.stdout.write(f"{sweep.run_id} {tracker.run_id}")
 sys.stdout.flush()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
-
-def configure(folder):
-    config = compose_config(
-        [f"tracking.database={folder}/mlflow.db", f"tracking.artifacts={folder}/artifacts"]
-    )
-    prepare_store(config.tracking)
-    return config
-
-
-def open_tracker(config, folder):
-    return start_run(config, config.tracking, RunContext(["seed=0"], Path(folder)), SOURCE)
+FULL = """
+import resource, sys
+from tests.runner.tracking.test_courier import *
+config = configure_sqlite(sys.argv[1])
+tracker = open_tracker(config, sys.argv[1])
+tracker.log_result(STEPS)
+(spool,) = spools(Path(sys.argv[1]))
+size = spool.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 2000, size + 2000))
+try:
+    with closing(tracker):
+        tracker.log_result(StepsResult(1, 3, np.ones(1000), {}))
+except TrackingError as error:
+    sys.stdout.write(f"{tracker.run_id}\\n{error}")
+"""
 
 
 def open_sweep(config, folder):
@@ -66,9 +80,18 @@ def open_sweep(config, folder):
     return start_sweep(config, config.tracking, context, SOURCE, name="seed=0,1")
 
 
+@pytest.fixture(scope="module")
+def fresh_store(tmp_path_factory):
+    """A store without runs, whose tables take seconds to create."""
+    tracking = configure_sqlite(tmp_path_factory.mktemp("store")).tracking
+    MlflowClient(store_uri(tracking)).search_experiments()
+    return tracking.database
+
+
 @pytest.fixture
-def config(tmp_path):
-    return configure(tmp_path)
+def config(tmp_path, fresh_store):
+    shutil.copy(fresh_store, tmp_path / "mlflow.db")
+    return configure_sqlite(tmp_path)
 
 
 @pytest.fixture
@@ -78,7 +101,7 @@ def client(config):
 
 @pytest.fixture
 def open_run(config, tmp_path):
-    return lambda: open_tracker(config, tmp_path)
+    return lambda **context: open_tracker(config, tmp_path, **context)
 
 
 def read_error(run):
@@ -87,7 +110,13 @@ def read_error(run):
 
 
 def spools(folder):
-    return list(folder.glob("*.spool"))
+    return sorted((folder / "spool").glob("*.spool"))
+
+
+def run_script(script, folder):
+    return subprocess.run(
+        [sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,16 +144,13 @@ def test_a_run_is_delivered_with_the_status_it_ended_in(open_run, client, tmp_pa
     assert run.data.metrics == {"step/loss": 0.25}
     assert run.data.tags["devices"] == "/CPU:0"
     assert run.data.params["seed"] == "0"
-    assert not spools(tmp_path)
+    assert not list((tmp_path / "spool").iterdir())
 
 
 def test_metrics_come_while_the_run_goes_on(open_run, client):
     with closing(open_run()) as tracker:
         tracker.log_result(EPOCH)
-        ends = time.monotonic() + 30
-        while "train/loss" not in client.get_run(tracker.run_id).data.metrics:
-            assert time.monotonic() < ends
-            time.sleep(0.05)
+        wait_for(lambda: "train/loss" in client.get_run(tracker.run_id).data.metrics)
         assert client.get_run(tracker.run_id).info.status == "RUNNING"
 
 
@@ -132,9 +158,7 @@ def test_one_process_delivers_run_after_run(open_run):
     pids = set()
     for _ in range(3):
         with closing(open_run()):
-            assert not courier._idle
-        (idle,) = courier._idle
-        pids.add(idle._process.pid)
+            pids.add(parcels.get_courier().pid)
     assert len(pids) == 1
 
 
@@ -142,105 +166,157 @@ def test_what_refuses_a_run_refuses_its_configuration(open_run, client, config, 
     client.delete_experiment(client.create_experiment(config.tracking.experiment))
     with pytest.raises(ConfigError, match=r"^tracking\.experiment: .* was deleted in this store"):
         open_run()
-    assert not spools(tmp_path)
+    assert not list((tmp_path / "spool").iterdir())
 
 
 def test_a_file_that_is_no_store_refuses_the_configuration(open_run, config, tmp_path):
     Path(config.tracking.database).write_text("not a database\n" * 100, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"^tracking\.database: MLflow cannot open the store: "):
         open_run()
-    assert not spools(tmp_path)
+    assert not list((tmp_path / "spool").iterdir())
 
 
 def test_a_run_whose_process_is_killed_is_closed_with_all_that_it_logged(client, tmp_path):
-    finished = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    finished = run_script(KILLED, tmp_path)
     assert finished.returncode == -signal.SIGKILL
     run = wait_for_end(client, finished.stdout)
     assert run.info.status == "KILLED"
     assert run.data.metrics == {"step/loss": 0.25}
     assert "ended without a word" in read_error(run)
+    wait_for(lambda: not spools(tmp_path))
+
+
+def wait_for(is_reached):
+    ends = time.monotonic() + 60
+    while not is_reached():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
 
 
 def wait_for_end(client, run_id):
-    ends = time.monotonic() + 30
-    while (run := client.get_run(run_id)).info.status == "RUNNING":
-        assert time.monotonic() < ends
-        time.sleep(0.05)
-    return run
+    wait_for(lambda: client.get_run(run_id).info.status != "RUNNING")
+    return client.get_run(run_id)
 
 
 def test_a_sweep_whose_process_is_killed_is_closed_with_the_run_of_its_job(client, tmp_path):
-    finished = subprocess.run(
-        [sys.executable, "-c", KILLED_SWEEP, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    ids = finished.stdout.split()
+    ids = run_script(KILLED_SWEEP, tmp_path).stdout.split()
     assert len(ids) == 2
     assert {wait_for_end(client, run_id).info.status for run_id in ids} == {"KILLED"}
+    assert client.get_run(ids[1]).data.tags["mlflow.parentRunId"] == ids[0]
 
 
 def test_runs_come_and_go_while_that_of_their_sweep_is_open(config, client, open_run, tmp_path):
     with closing(open_sweep(config, tmp_path)) as sweep:
         for _ in range(2):
-            with closing(open_run()) as tracker:
+            with closing(open_run(parent=sweep.key)) as tracker:
                 tracker.log_result(EPOCH)
-            assert client.get_run(tracker.run_id).info.status == "FINISHED"
+            run = client.get_run(tracker.run_id)
+            assert run.info.status == "FINISHED"
+            assert run.data.tags["mlflow.parentRunId"] == sweep.run_id
         assert client.get_run(sweep.run_id).info.status == "RUNNING"
-        assert len(courier._idle) == 1
     assert client.get_run(sweep.run_id).info.status == "FINISHED"
     assert not spools(tmp_path)
 
 
-def test_a_courier_that_was_killed_loses_its_sweep_and_no_further_job(
-    config, client, open_run, tmp_path
-):
-    sweep = open_sweep(config, tmp_path)
-    courier._idle[0]._process.kill()
-    courier._idle[0]._process.wait()
+def test_a_courier_that_is_killed_is_started_anew_and_goes_on(open_run, client, tmp_path):
     with closing(open_run()) as tracker:
-        tracker.log_result(EPOCH)
+        (spool,) = spools(tmp_path)
+        kept = tmp_path / "kept"
+        os.link(spool, kept)
+        for _ in range(3):
+            log_steps(tracker, 8)
+            pid = parcels.get_courier().pid
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: parcels.get_courier().pid != pid)  # noqa: B023
     assert client.get_run(tracker.run_id).info.status == "FINISHED"
-    with pytest.raises(TrackingError, match="ended with status -9"), closing(sweep):
-        sweep.log_result(EPOCH)
+    check_delivered(client, read_spool(kept), tracker.run_id, tmp_path)
+    assert not spools(tmp_path)
 
 
-def rename_table(config, old, new):
+def change_store(config, statement):
     with sqlite3.connect(config.tracking.database) as connection:
-        connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+        connection.execute(statement)
     connection.close()
 
 
 def break_store(config):
-    rename_table(config, "metrics", "gone")
+    refusal = "SELECT RAISE(ABORT, 'no metrics today')"
+    change_store(config, f"CREATE TRIGGER refusal BEFORE INSERT ON metrics BEGIN {refusal}; END")
+
+
+def test_a_run_that_cannot_be_started_whole_is_failed(open_run, client, config, tmp_path):
+    change_store(
+        config,
+        "CREATE TRIGGER refusal BEFORE INSERT ON params BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    with pytest.raises(ConfigError, match=r"^tracking: MLflow refused it: IntegrityError: no"):
+        open_run()
+    experiment = client.get_experiment_by_name(config.tracking.experiment)
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert not list((tmp_path / "spool").iterdir())
 
 
 def mend_store(config):
-    rename_table(config, "gone", "metrics")
+    change_store(config, "DROP TRIGGER refusal")
 
 
-def test_what_a_store_does_not_take_is_kept(open_run, client, config, tmp_path):
+def sync(tmp_path, *arguments):
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "runner", "sync", *arguments),
+            f"tracking.spool={tmp_path}/spool",
+            f"tracking.database={tmp_path}/mlflow.db",
+            f"tracking.artifacts={tmp_path}/artifacts",
+        ],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_what_a_store_refuses_is_kept_and_delivered_once_that_is_mended(
+    open_run, client, config, tmp_path
+):
     tracker = open_run()
     break_store(config)
     lost = pytest.raises(TrackingError, match="MLflow did not take all of run")
     with lost as caught, closing(tracker):
         tracker.log_result(EPOCH)
     (spool,) = spools(tmp_path)
-    assert str(caught.value).endswith(f"All that the run logged is in {spool}")
+    told = f"All that the run logged is in {spool}; once that is mended, python -m runner sync"
+    assert told in str(caught.value)
+    refused = sync(tmp_path)
+    assert refused.returncode == 1
+    assert refused.stdout.startswith("refused    ")
+    assert "no metrics today" in refused.stdout
     mend_store(config)
     run = client.get_run(tracker.run_id)
     assert run.info.status == "FAILED"
-    assert "no such table: metrics" in read_error(run)
+    assert "no metrics today" in read_error(run)
+    delivered = sync(tmp_path)
+    assert (delivered.returncode, delivered.stdout) == (
+        0,
+        f"delivered  {tracker.run_id} {run.info.run_name}: 3 entries, FINISHED\n",
+    )
+    run = client.get_run(tracker.run_id)
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"train/loss": 0.375})
+    assert read_error(run).startswith("Delivered whole, after MLflow did not take all: ")
+    assert sync(tmp_path).stdout == f"nothing waits in {tmp_path}/spool\n"
 
 
-def test_a_spool_that_is_damaged_ends_its_run(open_run, client):
+def test_a_spool_that_is_damaged_ends_its_run_and_is_set_aside(open_run, client, tmp_path):
     tracker = open_run()
-    tracker._spool._write(bytes(100))
-    with pytest.raises(TrackingError, match="is damaged"), closing(tracker):
+    tracker.log_result(STEPS)
+    os.write(tracker._spool._descriptor, bytes(100))
+    told = r"is damaged; it is set aside as .*\.spool\.damaged"
+    with pytest.raises(TrackingError, match=told), closing(tracker):
         tracker.log_result(EPOCH)
     run = client.get_run(tracker.run_id)
     assert run.info.status == "FAILED"
+    assert run.data.metrics == {"step/loss": 0.25}
     assert "is damaged" in read_error(run)
+    (kept,) = (tmp_path / "spool").iterdir()
+    assert kept.suffix == ".damaged"
 
 
 def test_a_run_that_failed_says_so_before_what_the_store_did(open_run, config, caplog):
@@ -253,13 +329,80 @@ def test_a_run_that_failed_says_so_before_what_the_store_did(open_run, config, c
     assert "MLflow did not take all of run" in caplog.text
 
 
-def test_a_courier_that_was_killed_is_told_of_and_replaced(open_run, client, tmp_path):
-    tracker = open_run()
-    os.kill(tracker._courier._process.pid, signal.SIGKILL)
-    ended = "the process that writes to MLflow ended with status -9"
-    with pytest.raises(TrackingError, match=ended), closing(tracker):
-        tracker.log_result(EPOCH)
+def test_a_run_goes_on_without_its_store_and_says_what_waits(tmp_path, caplog):
+    server = ["tracking=server", "tracking.uri=http://127.0.0.1:9", "tracking.wait_seconds=0"]
+    config = configure(tmp_path, *server)
+    with caplog.at_level(logging.WARNING, "runner"), closing(open_tracker(config, tmp_path)) as run:
+        assert run.run_id is None
+        run.log_result(STEPS)
+    (spool,) = spools(tmp_path)
+    refused = r"tracking: the store is away \(ConnectionRefusedError: .*\); "
+    away, waits = caplog.messages
+    assert_matches(away, f"{refused}the run is kept until it is back")
+    assert_matches(waits, f"{refused}3 entries wait in {spool}: deliver them by python -m runner ")
+    parcels._close_couriers()
+    synced = sync(tmp_path, "--wait=0")
+    assert synced.returncode == 1
+    assert_matches(synced.stdout, r"waiting    mlp seed=0: 3 entries wait in \S+: ConnectionRefus")
+
+
+def test_a_sweep_goes_on_without_its_store(tmp_path, caplog):
+    server = ["tracking=server", "tracking.uri=http://127.0.0.1:9", "tracking.wait_seconds=1"]
+    config = configure(tmp_path, *server)
+    began = time.monotonic()
+    with closing(open_sweep(config, tmp_path)) as sweep:
+        for _ in range(3):
+            with closing(open_tracker(config, tmp_path, parent=sweep.key)) as job:
+                job.log_result(STEPS)
+    assert time.monotonic() - began < 60
+    assert len(spools(tmp_path)) == 4
+    assert sum("entries wait in" in message for message in caplog.messages) == 4
+    parcels._close_couriers()
+
+
+def assert_matches(text, pattern):
+    assert re.match(pattern, text), text
+
+
+def test_a_full_disk_is_told_of_and_nothing_before_it_is_lost(client, tmp_path):
+    finished = run_script(FULL, tmp_path)
+    run_id, told = finished.stdout.split("\n", 1)
+    assert told.startswith(f"tracking.spool: {tmp_path}/spool/")
+    assert "cannot be written: File too large. All that was logged before is kept. Make" in told
+    run = wait_for_end(client, run_id)
+    assert run.data.metrics == {"step/loss": 0.25}
+    assert run.info.status == "FAILED"
+
+
+def test_a_run_closes_what_earlier_ones_left(open_run, client, tmp_path):
+    finished = run_script(KILLED.replace("os.kill", KILL_ALL), tmp_path)
+    assert finished.returncode == -signal.SIGKILL
+    assert client.get_run(finished.stdout).info.status == "RUNNING"
     assert len(spools(tmp_path)) == 1
-    with closing(open_run()) as other:
-        other.log_result(EPOCH)
-    assert client.get_run(other.run_id).info.status == "FINISHED"
+    with closing(open_run()):
+        assert wait_for_end(client, finished.stdout).info.status == "KILLED"
+        wait_for(lambda: len(spools(tmp_path)) == 1)
+
+
+KILL_ALL = "os.kill(parcels.get_courier().pid, signal.SIGKILL); os.kill"
+
+
+def test_a_run_whose_spool_is_gone_is_closed_as_its_process_is(client, tmp_path):
+    finished = run_script(KILLED.replace("os.kill", KILL_ALL), tmp_path)
+    for file in (tmp_path / "spool").iterdir():
+        file.unlink()
+    synced = sync(tmp_path)
+    assert synced.returncode == 0
+    assert synced.stdout == f"closed     {finished.stdout}: KILLED, as its process is gone\n"
+    run = find_run(client, client.get_run(finished.stdout).data.tags["feedfetch.run"])
+    assert run.info.status == "KILLED"
+    assert read_error(run).startswith("Its process is gone")
+
+
+def test_a_run_that_goes_on_is_left_alone(open_run, client, tmp_path):
+    with closing(open_run()) as tracker:
+        synced = sync(tmp_path)
+        assert synced.returncode == 0
+        assert synced.stdout.startswith("running    ")
+        assert client.get_run(tracker.run_id).info.status == "RUNNING"
+    assert client.get_run(tracker.run_id).info.status == "FINISHED"

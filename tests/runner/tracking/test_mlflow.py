@@ -44,8 +44,8 @@ from runner.results import (
 from runner.sweep.summary import summarize_jobs
 from runner.tasks.regress import summarize_residuals
 from runner.tracking.courier import describe_start, name_run
-from runner.tracking.entries import ResultLogged, RunEnded
-from runner.tracking.mlflow import MlflowRun, create_run, open_store, prepare_drawing
+from runner.tracking.entries import ResultLogged, RunEnded, TagsAdded
+from runner.tracking.mlflow import create_run, open_store, prepare_drawing
 from runner.tracking.spool import SpoolReader, SpoolWriter
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext, Status
@@ -73,9 +73,10 @@ def run_with(config, context, *results, status=Status.FINISHED, error=None):
         spool.append(RunEnded(status, error))
     client = open_store(config.tracking)
     with closing(SpoolReader(file)) as reader:
-        first, *others = reader.read()
-    run = create_run(client, first.entry, first.time_ms, file)
-    for spooled in others:
+        spooled_entries = list(reader.read())
+    first = spooled_entries[0]
+    run = create_run(client, first.entry, first.time_ms, spool=file)
+    for spooled in spooled_entries:
         run.write(spooled.entry, spooled.time_ms)
     file.unlink()
     return client, client.get_run(run.run_id)
@@ -397,18 +398,43 @@ def test_the_status_is_as_the_run_ended(store, context, status):
     assert read_artifact(run, "error.txt") == b"ValueError: not finite"
 
 
-def test_a_run_that_cannot_be_started_whole_is_failed(store, context, monkeypatch):
-    def fail(run, params):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(MlflowRun, "log_config", fail)
-    started = describe_start(store, store.tracking, context, SOURCE)
+def test_what_is_written_twice_is_there_once(store, context):
+    results = [DATA, TWO_STEPS, SplitResult("test", 1, 2, {"accuracy": float("nan")})]
+    file = context.output_dir / "entries.spool"
+    with closing(SpoolWriter(file)) as spool:
+        spool.append(describe_start(store, store.tracking, context, SOURCE))
+        spool.append(TagsAdded({"devices": "/CPU:0"}))
+        for result in results:
+            spool.append(ResultLogged(result))
+        spool.append(RunEnded(Status.FINISHED, None))
+    with closing(SpoolReader(file)) as reader:
+        spooled = list(reader.read())
     client = open_store(store.tracking)
-    with pytest.raises(OSError, match="no space left"):
-        create_run(client, replace(started, name="half"), 0)
-    experiment = client.get_experiment_by_name("digits")
-    (run,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'half'")
-    assert run.info.status == "FAILED"
+    run = create_run(client, spooled[0].entry, spooled[0].time_ms)
+    for _ in range(2):
+        for one in spooled:
+            run.write(one.entry, one.time_ms)
+            run.flush()
+    stored = client.get_run(run.run_id)
+    assert len(client.get_metric_history(run.run_id, "step/loss")) == 2
+    assert len(client.get_metric_history(run.run_id, "test/accuracy")) == 1
+    assert len(stored.inputs.dataset_inputs) == 2
+    assert (stored.info.status, stored.info.end_time) == ("FINISHED", spooled[-1].time_ms)
+
+
+TWO_STEPS = StepsResult(1, 1, np.array([0.5, 0.5]), {})
+
+
+def test_pictures_that_another_process_drew_are_counted(store, context):
+    tracking = replace(store.tracking, pictures=1)
+    started = describe_start(store, tracking, context, SOURCE)
+    balance = ResultLogged(BALANCE)
+    client = open_store(store.tracking)
+    run = create_run(client, started, 0)
+    run.recall(balance)
+    run.write(balance, 1)
+    drawn = [one.path for one in client.list_artifacts(run.run_id, "data")]
+    assert drawn == ["data/balance.csv"]
 
 
 def test_runs_of_an_experiment_are_training_runs_to_the_ui(store, context):

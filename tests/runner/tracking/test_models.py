@@ -97,7 +97,9 @@ def make_model(*layers):
 def open_run(config, folder):
     client = open_store(config.tracking)
     context = RunContext([], folder)
-    run = create_run(client, describe_start(config, config.tracking, context, folder), 1)
+    started = describe_start(config, config.tracking, context, folder)
+    run = create_run(client, started, 1)
+    run.write(started, 1)
     summary = SplitSummary(2, "bb", {})
     tensors = {"x": {"shape": [3], "dtype": "float32"}}
     data = DataResult("few", "/data", "0123456789abcdef", None, tensors, {}, {"test": summary})

@@ -14,7 +14,7 @@ from runner.feeds import SparseValue
 from runner.results import FetchResult, StepsResult
 from runner.tracking.entries import PhasesTimed, ResultLogged, RunEnded, TagsAdded
 from runner.tracking.spool import SpoolError, SpoolReader, SpoolWriter
-from runner.tracking.tracker import Status
+from runner.tracking.tracker import Status, TrackingError
 
 ENTRIES = [
     TagsAdded({"devices": "/CPU:0"}),
@@ -129,5 +129,38 @@ def test_a_file_of_somebody_else_runs_nothing(file, tmp_path, named, monkeypatch
 
 def test_a_spool_that_is_there_is_not_written_over(file):
     file.touch()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(TrackingError, match=r"^tracking\.spool: .* cannot be written: File exists"):
         SpoolWriter(file)
+
+
+def test_a_spool_is_locked_as_long_as_its_process_may_write(file):
+    writer = SpoolWriter(file)
+    with closing(SpoolReader(file)) as reader:
+        assert reader.is_written
+        writer.append(ENTRIES[0])
+        writer.sync()
+        assert reader.is_written
+        writer.close()
+        assert not reader.is_written
+
+
+def test_what_waits_is_counted_by_headers_alone(file):
+    with closing(SpoolWriter(file)) as spool:
+        for entry in ENTRIES:
+            spool.append(entry)
+    with closing(SpoolReader(file)) as reader:
+        assert reader.count() == 3
+        first = next(reader.read())
+        assert reader.count() == 2
+    with closing(SpoolReader(file)) as reader:
+        reader.skip_to(first.end)
+        assert [spooled.entry for spooled in reader.read()] == ENTRIES[1:]
+        assert reader.rest_bytes == 0
+
+
+def test_an_entry_of_another_version_is_told_of(file):
+    body = b"crunner.results\nNoLongerThere\n."
+    content = struct.pack("<IQ", 1, len(body)) + body
+    file.write_bytes(struct.pack("<QI", len(content), zlib.crc32(content)) + content)
+    with pytest.raises(SpoolError, match="is not of this version of the project"):
+        read_all(file)
