@@ -244,7 +244,7 @@ def compare_with_defaults(cfg: DictConfig, job: HydraConf) -> dict[str, str | No
         return {}
     found_by = [text for text in job.overrides.hydra if text.startswith("hydra.searchpath")]
     chosen = [f"{group}={option}" for group, option in groups.items()]
-    defaults = compose_open([*chosen, *found_by])
+    defaults = compose(job.job.config_name, [*chosen, *found_by])
     ours, theirs = (
         cast(dict[str, Any], OmegaConf.to_container(one, resolve=False)) for one in (cfg, defaults)
     )

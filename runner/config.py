@@ -608,6 +608,7 @@ class TrackingConfig:
         alias: What that version is called from then on, such as champion; null for nothing.
         system_metrics_seconds: Time between samples of what a run uses of its machine; null takes
             none.
+        report: Whether a run has a page that tells of it, ``report.html``.
     """
 
     experiment: str = MISSING
@@ -618,6 +619,7 @@ class TrackingConfig:
     register: str | None = MISSING
     alias: str | None = MISSING
     system_metrics_seconds: float | None = MISSING
+    report: bool = MISSING
 
 
 @dataclass

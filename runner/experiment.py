@@ -32,6 +32,7 @@ from runner.data.weighing import resolve_class_weight
 from runner.engine.errors import StepError
 from runner.engine.feeds import Placeholder, fit_feeds
 from runner.engine.graph import ExperimentGraph, build_graph
+from runner.engine.inspection import count_layers
 from runner.engine.pretrained import load_pretrained, require_fit
 from runner.engine.process import open_process
 from runner.engine.session import GraphSession, open_session
@@ -49,6 +50,7 @@ from runner.results import (
     ModelResult,
     PredictionsResult,
     PreprocessResult,
+    RegressResult,
     Result,
     RunOutcome,
     SplitResult,
@@ -125,6 +127,8 @@ def run_experiment(
             tracker.log_result(described)
             if isinstance(config.task, TrainConfig):
                 tracker.log_result(measure_balance(described, Dataset(**splits)))
+            if config.tracking.report:
+                tracker.log_result(count_layers(graph, config.data.batch_size))
             if config.data.preprocess:
                 tracker.log_result(PreprocessResult(config.data.preprocess))
         reporter.show_result(described)
@@ -298,7 +302,7 @@ def _timed(results: Iterator[Result], clock: PhaseClock) -> Iterator[Result]:
         match result:
             case SplitResult():
                 clock.add(result.split, pending)
-            case FetchResult() | ClassifyResult():
+            case FetchResult() | ClassifyResult() | RegressResult():
                 clock.add("fetch", pending)
             case PredictionsResult():
                 clock.add("predict", pending)

@@ -35,6 +35,25 @@ class LayerSummary:
 
 
 @dataclass(frozen=True)
+class LayersResult:
+    """The layers of a model that is run.
+
+    Attributes:
+        batch_size: Examples in a batch.
+        layers: The calls of layers, in order.
+        flops: Floating-point operations that each call takes for a batch, forward, a multiply-add
+            counted as 2, at the least.
+        unknown: How many operations of a cost that is not known there are in each call; those that
+            have none are left out.
+    """
+
+    batch_size: int
+    layers: tuple[LayerSummary, ...]
+    flops: Mapping[str, int]
+    unknown: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class LoadedWeight:
     """A weight of a model, or of the source of its weights.
 
@@ -407,6 +426,49 @@ class ClassifyResult:
     def mistakes(self) -> int:
         """The number of examples whose class is not the one predicted."""
         return int((self.actual != self.predicted).sum())
+
+
+@dataclass(frozen=True)
+class RegressResult:
+    """How far a number that an output gives is off over the examples of a split.
+
+    Attributes:
+        split: The split that the examples are of.
+        output: The output's name, with the place of the number where there are several.
+        label: Likewise what it is compared with.
+        examples: How many there are.
+        left_out: Number of further examples of which either is not finite.
+        mean_error: The mean of what is predicted less what is actual.
+        mean_absolute_error: The mean of how far it is off.
+        root_mean_squared_error: The root of the mean of its square.
+        r2: The share of the variance of the label that is explained; NaN where there is none.
+        edges: (bars + 1,) between which the errors are counted.
+        counts: (bars,) how many examples there are of each.
+        actual: (sampled,) the labels of every so many of them.
+        predicted: (sampled,) what the output gives for it.
+        shown_rows: (shown,) integers, the rows in their source of those that are the furthest off.
+        shown_actual: (shown,) their labels.
+        shown_predicted: (shown,) what the output gives for them.
+        features: Their features by name, (shown, ...) each.
+    """
+
+    split: str
+    output: str
+    label: str
+    examples: int
+    left_out: int
+    mean_error: float
+    mean_absolute_error: float
+    root_mean_squared_error: float
+    r2: float
+    edges: np.ndarray
+    counts: np.ndarray
+    actual: np.ndarray
+    predicted: np.ndarray
+    shown_rows: np.ndarray
+    shown_actual: np.ndarray
+    shown_predicted: np.ndarray
+    features: Arrays
 
 
 @dataclass(frozen=True)
@@ -837,6 +899,7 @@ class DrawingResult:
 
 Result = (
     DataResult
+    | LayersResult
     | BalanceResult
     | ExamplesResult
     | PreprocessResult
@@ -849,6 +912,7 @@ Result = (
     | SplitResult
     | FetchResult
     | ClassifyResult
+    | RegressResult
     | TraceResult
     | InspectResult
     | DrawingResult

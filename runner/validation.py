@@ -444,6 +444,8 @@ def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
     if not tracking.experiment:
         yield expected("tracking.experiment", "a name", tracking.experiment)
     yield from _at_least("tracking.pictures", tracking.pictures, 0)
+    if tracking.report and not isinstance(tracking, StoreTrackingConfig):
+        yield expected("tracking.report", "false, since tracking=off keeps no artifacts", True)
     if isinstance(tracking, StoreTrackingConfig):
         if not Path(tracking.spool).is_absolute():
             yield expected("tracking.spool", "an absolute path", tracking.spool)

@@ -57,16 +57,16 @@ def find_needed(tensors: Iterable[tf.Tensor]) -> set[str]:
 
 
 class FlopsCounter:
-    """Counts operations of one graph; keeps what it found of each function."""
+    """Counts operations; keeps what it found of each function that they call."""
 
     def __init__(self, graph: tf.Graph) -> None:
-        """Counts in `graph`."""
+        """Counts operations that call the functions of `graph`."""
         self._functions = Functions(graph)
         self._values: Values = {}
         self._costs: dict[int, Cost] = {}
 
     def count(self, operations: Iterable[tf.Operation]) -> Cost:
-        """Returns the cost of one run of each of `operations`, which are of the graph itself."""
+        """Returns the cost of one run of each of `operations`, which are not within a function."""
         return self._count(operations, self._values)
 
     def _count(self, operations: Iterable[tf.Operation], values: Values) -> Cost:

@@ -14,6 +14,7 @@ from models.factory import BuiltModel, build_model, find_output, iterate_layers
 from models.objectives import Objectives, read_objectives
 from models.objects import build_object
 from models.problems import ConfigError, Problem, expected
+from models.regressors import read_regressors
 from runner.config import EvaluateConfig, ExperimentConfig, ForwardConfig, TrainConfig
 from runner.engine.feeds import Placeholder, feed_tensors, fit_value, open_placeholder
 from runner.engine.fetches import (
@@ -60,8 +61,8 @@ class ExperimentGraph:
         features: The placeholders of the model's inputs, by name.
         labels: The placeholders of the labels, by name; none where nothing is compared with them.
         predict: Features to the configured fetches.
-        classify: Features to the outputs that are classes, by the output's name; None where none
-            is, or layers behave as in training.
+        judge: Features to the outputs that are compared with classes or numbers, by the
+            output's name; None where none is, or layers behave as in training.
         answer: Features to the model's outputs, by name; None where layers behave as in training.
         training: The steps of training; None where the task does not train.
         evaluation: Those of evaluation; None where the task does not evaluate.
@@ -81,7 +82,7 @@ class ExperimentGraph:
     features: Mapping[str, Placeholder]
     labels: Mapping[str, Placeholder]
     predict: Step
-    classify: Step | None
+    judge: Step | None
     answer: Step | None
     training: TrainingSteps | None
     evaluation: EvaluationSteps | None
@@ -136,7 +137,7 @@ def build_graph(
         fed_variables = {name: value for name, value in feeds.items() if name in variables}
         known = {*fed_variables, *config.data.labels}
         overridden = [name for name in feeds if name not in known]
-        predict, classify, answer = _trace_predict(
+        predict, judge, answer = _trace_predict(
             config, model, variables, objectives, features, labels, overridden
         )
         training = evaluation = None
@@ -167,7 +168,7 @@ def build_graph(
         features=features,
         labels=labels,
         predict=predict,
-        classify=classify,
+        judge=judge,
         answer=answer,
         training=training,
         evaluation=evaluation,
@@ -274,7 +275,7 @@ def _trace_predict(
     labels: Mapping[str, Placeholder],
     fed: Sequence[str],
 ) -> tuple[Step, Step | None, Step | None]:
-    """Returns the steps that give the configured fetches, outputs that are classes, and all."""
+    """Returns the steps that give the configured fetches, outputs to be judged, and all outputs."""
     task = config.task
     is_training = isinstance(task, ForwardConfig) and task.training
     mask = None
@@ -284,7 +285,7 @@ def _trace_predict(
     with tf.name_scope("variables"):
         comparison = Comparison(model, objectives)
     overridden: dict[str, Placeholder] = {}
-    classes: dict[str, Fetched] = {}
+    judged: dict[str, Fetched] = {}
     outputs: dict[str, Fetched] = {}
 
     def call(features: Tensors, labels: Tensors) -> dict[str, Fetched]:
@@ -294,7 +295,7 @@ def _trace_predict(
         values = model.call_layers(features, training=is_training)
         if not is_training:
             outputs.update(_find_outputs(model, values))
-            classes.update(_find_classes(config, outputs))
+            judged.update(_find_judged(config, outputs))
         comparison.open(values, {**features, **labels}, is_training=is_training)
         scope = FetchScope(
             model=model,
@@ -319,9 +320,9 @@ def _trace_predict(
         fetches=fetches,
         batched=find_batched(fetches, sizes[0] if sizes else None),
     )
-    classify = Step(name="classify", feeds=features, fetches=classes) if classes else None
+    judge = Step(name="judge", feeds=features, fetches=judged) if judged else None
     answer = Step(name="answer", feeds=features, fetches=outputs) if outputs else None
-    return predict, classify, answer
+    return predict, judge, answer
 
 
 def _find_outputs(
@@ -335,13 +336,16 @@ def _find_outputs(
             yield name, output
 
 
-def _find_classes(
+def _find_judged(
     config: ExperimentConfig, outputs: Mapping[str, Fetched]
 ) -> Iterator[tuple[str, Fetched]]:
-    """Yields the name and the tensor of each output that is compared with classes."""
-    for classifier in read_classifiers(config.model, list_targets(config.data)):
-        if classifier.output in outputs:
-            yield classifier.output, outputs[classifier.output]
+    """Yields the name and the tensor of each output that is compared with classes or numbers."""
+    targets = list_targets(config.data)
+    names = [one.output for one in read_classifiers(config.model, targets)]
+    names += [one.output for one in read_regressors(config.model, targets)]
+    for name in names:
+        if name in outputs:
+            yield name, outputs[name]
 
 
 def _find_override(name: str, scope: FetchScope, *, is_training: bool) -> Placeholder:

@@ -1,18 +1,14 @@
 """Finds what a classifier takes the examples of a split for, and its worst mistakes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.classifiers import Classifier, read_classifiers
-from runner.config import EvaluateConfig, ExperimentConfig, TrainConfig
+from models.classifiers import Classifier
+from runner.config import ExperimentConfig
 from runner.data.examples import Examples
 from runner.data.labels import name_classes
-from runner.data.streams import iterate_batches
-from runner.engine.graph import ExperimentGraph
-from runner.engine.session import GraphSession
-from runner.example_weights import list_targets
 from runner.results import ClassifyResult
 
 MOST_SHOWN = 32
@@ -40,127 +36,73 @@ class Predictions:
     classes: int
 
 
-class _Gathered:
-    """The examples so far that an output tells the class of; a split may have very many.
-
-    Attributes:
-        classifier: How to read the output.
-        classes: Number of classes.
-        seen: How many examples there were.
-    """
+class Classes:
+    """The examples so far that an output tells the class of; a split may have very many."""
 
     def __init__(self, classifier: Classifier, examples: int) -> None:
         """Makes room for as many as `examples`."""
-        self.classifier = classifier
-        self.classes = 0
-        self.seen = 0
+        self._classifier = classifier
+        self._classes = 0
+        self._seen = 0
         self._usable = 0
         self._places = np.empty(examples, np.int32)
         self._actual = np.empty(examples, np.int32)
         self._predicted = np.empty(examples, np.int32)
         self._confidence = np.empty(examples)
 
-    def add(self, batch: Predictions) -> None:
-        """Keeps what is usable of a batch."""
+    def add(self, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]) -> bool:
+        """Keeps what is usable of a batch; returns whether the output is of a class at all.
+
+        Args:
+            outputs: (examples, ...) what the model gives, by output.
+            targets: (examples, ...) what it is compared with, by label.
+        """
+        label = targets.get(self._classifier.label)
+        if label is None:
+            return False
+        batch = predict_classes(self._classifier, outputs[self._classifier.output], label)
+        if batch is None:
+            return False
         usable = np.flatnonzero(batch.is_usable)
         kept = slice(self._usable, self._usable + len(usable))
-        self._places[kept] = self.seen + usable
+        self._places[kept] = self._seen + usable
         self._actual[kept] = batch.actual[usable]
         self._predicted[kept] = batch.predicted[usable]
         self._confidence[kept] = batch.confidence[usable]
-        self.classes = batch.classes
-        self.seen += len(batch.is_usable)
+        self._classes = batch.classes
+        self._seen += len(batch.is_usable)
         self._usable += len(usable)
+        return True
 
-    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Returns (usable,) places among all, actual and predicted classes, and confidences."""
+    def conclude(
+        self, examples: Examples, split: str, config: ExperimentConfig
+    ) -> Iterator[ClassifyResult]:
+        """Yields how all are classified.
+
+        Args:
+            examples: Those that the batches were of.
+            split: The split they are of.
+            config: The whole experiment.
+        """
         kept = slice(self._usable)
-        return (
-            self._places[kept],
-            self._actual[kept],
-            self._predicted[kept],
-            self._confidence[kept],
+        places, actual, predicted = self._places[kept], self._actual[kept], self._predicted[kept]
+        confidence = self._confidence[kept]
+        shown = find_worst(actual, predicted, confidence)
+        names = name_classes(config.data, self._classifier.label)
+        yield ClassifyResult(
+            split=split,
+            output=self._classifier.output,
+            label=self._classifier.label,
+            classes=self._classes,
+            rows=examples.rows[places],
+            actual=actual,
+            predicted=predicted,
+            confidence=confidence,
+            left_out=self._seen - self._usable,
+            shown=shown,
+            features=examples.take(places[shown]).features,
+            class_names=tuple(names) if len(names) == self._classes else (),
         )
-
-
-def classify_examples(
-    config: ExperimentConfig,
-    graph: ExperimentGraph,
-    session: GraphSession,
-    examples: Examples,
-    *,
-    split: str,
-) -> Iterator[ClassifyResult]:
-    """Yields how each output that is a class classifies `examples`; nothing where none is.
-
-    They are fed in batches where they are evaluated so, otherwise all at once.
-
-    Args:
-        config: The whole experiment.
-        graph: The experiment's graph.
-        session: An open Session on it.
-        examples: What to feed.
-        split: The split they are of.
-    """
-    if graph.classify is None:
-        return
-    step = session.callable(graph.classify)
-    pending = [
-        _Gathered(classifier, len(examples))
-        for classifier in read_classifiers(config.model, list_targets(config.data))
-        if classifier.output in graph.classify.fetches
-    ]
-    is_batched = isinstance(config.task, TrainConfig | EvaluateConfig)
-    size = config.data.batch_size if is_batched else len(examples)
-    drop = is_batched and config.data.drop_remainder
-    seen = 0
-    for batch in iterate_batches(examples, size, drop_remainder=drop):
-        outputs = step(batch.features)
-        targets = batch.arrays
-        pending = [one for one in pending if _gather(one, outputs, targets)]
-        if not pending:
-            return
-        seen += len(batch)
-    if seen:
-        for one in pending:
-            names = name_classes(config.data, one.classifier.label)
-            yield _conclude(one, examples, split, names)
-
-
-def _gather(
-    gathered: _Gathered, outputs: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarray]
-) -> bool:
-    """Adds a batch; returns whether the output is of a class at all."""
-    classifier = gathered.classifier
-    label = targets.get(classifier.label)
-    if label is None:
-        return False
-    predictions = predict_classes(classifier, outputs[classifier.output], label)
-    if predictions is None:
-        return False
-    gathered.add(predictions)
-    return True
-
-
-def _conclude(
-    gathered: _Gathered, examples: Examples, split: str, names: Sequence[str]
-) -> ClassifyResult:
-    places, actual, predicted, confidence = gathered.read()
-    shown = find_worst(actual, predicted, confidence)
-    return ClassifyResult(
-        split=split,
-        output=gathered.classifier.output,
-        label=gathered.classifier.label,
-        classes=gathered.classes,
-        rows=examples.rows[places],
-        actual=actual,
-        predicted=predicted,
-        confidence=confidence,
-        left_out=gathered.seen - len(places),
-        shown=shown,
-        features=examples.take(places[shown]).features,
-        class_names=tuple(names) if len(names) == gathered.classes else (),
-    )
 
 
 def predict_classes(

@@ -11,8 +11,8 @@ from runner.data.streams import iterate_batches
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.results import Metrics, Result, SplitResult
-from runner.tasks.classify import classify_examples
 from runner.tasks.forward import fetch_examples
+from runner.tasks.judge import judge_examples
 from runner.tasks.watch import find_fault
 
 
@@ -64,7 +64,7 @@ def evaluate(
     session: GraphSession,
     splits: Mapping[str, Examples],
 ) -> Iterator[Result]:
-    """Yields of each split the metrics, fetches for some examples, and how all are classified.
+    """Yields of each split the metrics, fetches for some examples, and how all are judged.
 
     Args:
         config: The whole experiment.
@@ -92,4 +92,4 @@ def evaluate(
     for split, examples in splits.items():
         shown = examples.take(slice(task.examples))
         yield from fetch_examples(config, graph, session, shown, split=split)
-        yield from classify_examples(config, graph, session, examples, split=split)
+        yield from judge_examples(config, graph, session, examples, split=split)

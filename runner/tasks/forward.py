@@ -11,8 +11,8 @@ from runner.engine.faults import is_finite
 from runner.engine.graph import ExperimentGraph
 from runner.engine.session import GraphSession
 from runner.results import FetchResult, Result
-from runner.tasks.classify import classify_examples
 from runner.tasks.feeds import replace_feeds
+from runner.tasks.judge import judge_examples
 from runner.tasks.watch import find_fault
 
 
@@ -37,7 +37,7 @@ def forward(
     is_traced = bool(config.trace.steps)
     yield from fetch_examples(config, graph, session, examples, split=split, is_traced=is_traced)
     if not graph.fed:  # the data's labels are not those of what is fed
-        yield from classify_examples(config, graph, session, examples, split=split)
+        yield from judge_examples(config, graph, session, examples, split=split)
 
 
 def fetch_examples(

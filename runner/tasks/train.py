@@ -30,9 +30,9 @@ from runner.results import (
     WeightsResult,
 )
 from runner.tasks.answers import answer_examples
-from runner.tasks.classify import classify_examples
 from runner.tasks.evaluate import Meter
 from runner.tasks.forward import fetch_examples
+from runner.tasks.judge import judge_examples
 from runner.tasks.plateau import Plateau
 from runner.tasks.schedule import Schedule
 from runner.tasks.stopping import Stopper
@@ -96,9 +96,9 @@ def train(
     yield WeightsResult(read_weights())
     shown = dataset.test.take(slice(task.examples))
     yield from fetch_examples(config, graph, session, shown, split="test")
-    yield from classify_examples(config, graph, session, dataset.test, split="test")
     if config.tracking.model:
         yield from answer_examples(config, graph, session, dataset)
+    yield from judge_examples(config, graph, session, dataset.test, split="test")
 
 
 def open_feeder(examples: Examples) -> ArrayFeeder | StreamFeeder:

@@ -275,7 +275,7 @@ def describe_start(
         tags=fit_tags(tag_run(config, context, source)),
         params=flatten_params(config, context.hidden),
         output_dir=context.output_dir,
-        overrides=tuple(context.overrides),
+        overrides=(*context.verb, *context.overrides),
         changes=dict(context.changes),
         files={
             "environment/requirements.txt": format_requirements(),

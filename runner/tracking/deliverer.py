@@ -36,7 +36,7 @@ from runner.secrets import learn_environment
 from runner.tracking.cursor import list_spools, read_cursor
 from runner.tracking.delivery import Delivery, Stores
 from runner.tracking.leftovers import close_left_running
-from runner.tracking.mlflow import prepare_drawing
+from runner.tracking.mlflow import prepare_drawing, prepare_report
 from runner.tracking.outages import describe_failure
 from runner.tracking.progress import Progress, encode_progress
 
@@ -120,6 +120,8 @@ class _Deliveries:
             store.note_outage(error)
         if tracking.pictures:
             prepare_drawing()
+        if tracking.report:
+            prepare_report()
 
     def _claim(self, file: Path) -> None:
         """Begins with a spool as soon as no other process is at it."""

@@ -250,7 +250,7 @@ class Delivery:
         run_id = self._acknowledged.run_id
         if run_id is not None:
             self.progress = replace(self.progress, run_id=run_id)
-            self._run = MlflowRun(client, run_id, started)
+            self._run = MlflowRun(client, run_id, started, self.file)
             return self._run
         may_exist = self._cursor is not None
         if not may_exist:
@@ -260,6 +260,7 @@ class Delivery:
             client,
             started,
             spooled.time_ms,
+            spool=self.file,
             may_exist=may_exist,
             parent_id=self._find_parent(client, started),
         )

@@ -19,11 +19,11 @@ class RunStarted:
         tags: Its labels.
         params: What it was configured with, by dotted path.
         output_dir: The run's folder, which holds the composed configuration and the log.
+        overrides: What the user wrote on the command line, after the verb if there is one.
+        changes: What the defaults have where the configuration has something else, by dotted path.
         key: What the run is known by before the store has given it an id, and found again by.
         parent: The key of the sweep's run that it is nested under; None for none.
         process: Its process, as ``describe_process`` tells of it; None where that is not known.
-        overrides: What the user wrote on the command line.
-        changes: What the defaults have where the configuration has something else, by dotted path.
         files: Texts that are kept as artifacts, by their paths.
     """
 
@@ -32,11 +32,11 @@ class RunStarted:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     output_dir: Path
+    overrides: tuple[str, ...] = ()
+    changes: Mapping[str, str | None] = field(default_factory=dict)
     key: str = ""
     parent: str | None = None
     process: str | None = None
-    overrides: tuple[str, ...] = ()
-    changes: Mapping[str, str | None] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 import numpy as np
 import yaml
+from jinja2 import TemplateError
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
@@ -40,6 +41,7 @@ from runner.results import (
     PredictionsWritten,
     PreprocessResult,
     PretrainedResult,
+    RegressResult,
     Result,
     StopResult,
     SweepResult,
@@ -70,8 +72,11 @@ from runner.tracking.metrics import list_metrics
 from runner.tracking.models import log_model
 from runner.tracking.outages import is_transient
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
+from runner.tracking.report.figures import MOST_TRACES, UNDRAWABLE, draw_trace
+from runner.tracking.residuals import format_residuals
 from runner.tracking.runs import PREPROCESS, WEIGHTS
 from runner.tracking.server import check_server, explaining_refusals
+from runner.tracking.spool import SpoolError
 from runner.tracking.store import lock_store, store_uri
 from runner.tracking.sweeps import format_groups, format_jobs, summarize_sweep
 from runner.tracking.table import archive_of, format_structure, format_table, format_values
@@ -82,6 +87,9 @@ from runner.tracking.view import add_columns
 # MLflow tells of each table it creates.
 for name in ("mlflow", "alembic"):
     logging.getLogger(name).setLevel(logging.WARNING)
+
+if TYPE_CHECKING:
+    from runner.tracking.pictures.charts import Chart
 
 # The UI shows an experiment of no kind as one of language models, without its training runs.
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
@@ -102,6 +110,7 @@ _MOST_METRICS = 1000
 _MOST_PARAMS = 100
 _FLUSH_SECONDS = 2.0
 _NO_DRAWING = (ImportError, OSError, ValueError)
+_NO_REPORT = (*UNDRAWABLE, ImportError, SpoolError, TemplateError)
 
 Item = TypeVar("Item")
 
@@ -119,9 +128,20 @@ class MlflowRun:
     for an entry that an earlier process has written.
     """
 
-    def __init__(self, client: MlflowClient, run_id: str, started: RunStarted) -> None:
-        """Writes to the run `run_id`, which `client` has created."""
+    def __init__(
+        self, client: MlflowClient, run_id: str, started: RunStarted, spool: Path | None = None
+    ) -> None:
+        """Writes to the run `run_id`, which `client` has created.
+
+        Args:
+            client: A client of the run's store.
+            run_id: The run's id there.
+            started: What the run says of itself.
+            spool: The file of its entries, of which the report is made; None for no report.
+        """
         self.run_id = run_id
+        self._spool = spool if started.tracking.report else None
+        self._timelines: dict[str, Chart] = {}
         self._client = client
         self._output_dir = started.output_dir
         self._has_pictures = started.tracking.pictures > 0
@@ -216,7 +236,30 @@ class MlflowRun:
         for file in sorted(self._output_dir.glob("*.log")):
             self._client.log_artifact(self.run_id, str(file))
         add_columns(self._client, self.run_id)
+        self._log_report(end)
         self._client.set_terminated(self.run_id, end.status.value, self._time_ms)
+
+    def _log_report(self, end: RunEnded) -> None:
+        """Makes the page that tells of the run; one that cannot be made is told of."""
+        if self._spool is None:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                # This imports matplotlib.
+                from runner.tracking.report.writing import write_report
+
+                write_report(
+                    self._spool,
+                    Path(folder),
+                    run_id=self.run_id,
+                    end=end,
+                    time_ms=self._time_ms,
+                    drawn=self._timelines,
+                )
+            except _NO_REPORT as error:
+                log.warning("tracking.report: the report of this run cannot be made: %r", error)
+            else:
+                self._client.log_artifacts(self.run_id, folder)
 
     def _log_result(self, result: Result) -> None:
         self._metrics += [
@@ -270,9 +313,13 @@ class MlflowRun:
                 self._log_text(f"inspect/{result.name}.svg", result.svg)
             case FaultResult():
                 self._log_fault(result)
+            case RegressResult():
+                path = f"{_name_place(result)}/{name_file(result.output)}.residuals.csv"
+                self._log_text(path, format_residuals(result))
             case TraceResult():
                 self._log_trace(result)
                 self._log_pictures(result)
+                self._draw_timeline(result)
 
     def _add_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         self._metrics += [Metric(key, value, self._time_ms, step) for key, value in metrics.items()]
@@ -394,6 +441,14 @@ class MlflowRun:
         peaks = {f"{path}/{name}_peak_bytes": peak for name, peak in result.peak_bytes.items()}
         self._add_metrics({**peaks, f"{path}/milliseconds": result.microseconds / 1000}, 0)
 
+    def _draw_timeline(self, result: TraceResult) -> None:
+        """Draws what the report is to hold while the run goes on, so that its end waits less."""
+        if self._spool is None or len(self._timelines) == MOST_TRACES or not result.operations:
+            return
+        # Where it cannot be drawn, the report says so.
+        with suppress(*_NO_REPORT):
+            self._timelines[result.name] = draw_trace(result)
+
     def _log_pictures(self, result: Drawable) -> None:
         planned = list(plan_pictures(result))
         pictures = planned[: self._pictures]
@@ -419,6 +474,14 @@ def prepare_drawing() -> None:
     """Imports what draws pictures, ahead of the first; where it is not there, that one says so."""
     with suppress(*_NO_DRAWING):
         importlib.import_module("runner.tracking.pictures.drawing")
+
+
+def prepare_report() -> None:
+    """Imports what makes a report, and reads its templates, ahead of the first."""
+    with suppress(*_NO_REPORT):
+        importlib.import_module("runner.tracking.pictures.charts")
+        page = importlib.import_module("runner.tracking.report.page")
+        page.prepare_templates()
 
 
 def open_store(tracking: StoreTrackingConfig) -> MlflowClient:
@@ -450,6 +513,7 @@ def create_run(
     started: RunStarted,
     time_ms: int,
     *,
+    spool: Path | None = None,
     may_exist: bool = False,
     parent_id: str | None = None,
 ) -> MlflowRun:
@@ -459,6 +523,7 @@ def create_run(
         client: A client of the run's store.
         started: What the run says of itself.
         time_ms: When it said so, in milliseconds since 1970.
+        spool: The file of its entries, of which the report is made; None for no report.
         may_exist: Whether it may have been created before, unknown to who asked, and is searched.
         parent_id: The run that it is nested under.
 
@@ -469,7 +534,7 @@ def create_run(
         experiment_id = _open_experiment(client, started.tracking)
     found = find_runs(client, started.key, [experiment_id]) if may_exist else []
     if found:
-        return MlflowRun(client, found[0], started)
+        return MlflowRun(client, found[0], started, spool)
     tags = dict(started.tags)
     if started.key:
         tags[KEY_TAG] = started.key
@@ -479,7 +544,7 @@ def create_run(
         tags[_PARENT_TAG] = parent_id
     with explaining_refusals(started.tracking):
         run = client.create_run(experiment_id, time_ms, tags, run_name=started.name)
-    return MlflowRun(client, run.info.run_id, started)
+    return MlflowRun(client, run.info.run_id, started, spool)
 
 
 def find_runs(
@@ -540,9 +605,9 @@ def _is_drawn(result: Result) -> TypeGuard[Drawable]:
     return isinstance(result, Drawable) and not is_of_step
 
 
-def _name_place(result: Drawable) -> str:
+def _name_place(result: Drawable | RegressResult) -> str:
     """Returns the folder of the artifacts that are named by nothing but what they are of."""
-    if isinstance(result, FetchResult | ClassifyResult):
+    if isinstance(result, FetchResult | ClassifyResult | RegressResult):
         return "fetches" if result.split == "test" else f"fetches/{result.split}"
     return _PICTURES[type(result)]
 

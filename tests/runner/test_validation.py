@@ -154,6 +154,11 @@ def test_what_is_shipped_is_valid(compose, model, data, task):
             "tracking.database: expected a path without ?, % and #; received '/tmp/a?b.db' (str).",
         ),
         (
+            ["tracking.report=true"],
+            "tracking.report: expected false, since tracking=off keeps no artifacts; received True "
+            "(bool).",
+        ),
+        (
             ["tracking.register=digits"],
             "tracking.register: expected null, since tracking=off has no registry; received "
             "'digits' (str).",

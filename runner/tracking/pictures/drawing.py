@@ -1,10 +1,7 @@
 """Draws what a result is worth, and never fails for a value that cannot be drawn."""
 
 import logging
-import warnings
 from collections.abc import Iterable, Iterator
-
-import matplotlib as mpl
 
 from runner.results import (
     BalanceResult,
@@ -23,6 +20,7 @@ from runner.tracking.pictures.latencies import draw_latencies
 from runner.tracking.pictures.maps import draw_maps
 from runner.tracking.pictures.mistakes import draw_mistakes
 from runner.tracking.pictures.plan import Drawable, Picture
+from runner.tracking.pictures.styles import plain_style
 from runner.tracking.pictures.tiles import MOST_EXAMPLES, caption_examples
 from runner.tracking.pictures.times import draw_times
 
@@ -51,19 +49,14 @@ def draw_pictures(
         result: What to draw.
         pictures: Those of its plan that are wanted.
     """
-    # A style of the user's own could cut the margins off or want LaTeX.
-    style = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
-    with warnings.catch_warnings():
-        # Of a letter that the font does not have, or a number too large.
-        warnings.simplefilter("ignore")
-        with mpl.rc_context(style):
-            for picture in pictures:
-                try:
-                    content = _draw(result, picture)
-                except _UNDRAWABLE as error:
-                    log.warning("%s is not drawn: %r", picture.file, error)
-                else:
-                    yield picture.file, content
+    with plain_style():
+        for picture in pictures:
+            try:
+                content = _draw(result, picture)
+            except _UNDRAWABLE as error:
+                log.warning("%s is not drawn: %r", picture.file, error)
+            else:
+                yield picture.file, content
 
 
 def _draw(result: Drawable, picture: Picture) -> bytes:

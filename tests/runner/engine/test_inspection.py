@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from runner.engine.inspection import inspect_model
+from runner.engine.graph import build_graph
+from runner.engine.inspection import count_layers, inspect_model
 from runner.preprocessing import stand_in_statistics
 from tests.models.layer_table import CASES
 from tests.models.reading import read_model
@@ -291,3 +292,31 @@ def test_every_layer_of_a_thousand_is_counted(inspect_text):
         f"inputs: {{x: {{shape: [8], dtype: float32}}}}\nlayers:\n{layers}outputs: d999"
     )
     assert set(flops_of(result).values()) == {BATCH * 8 * 17}
+
+
+@pytest.mark.parametrize(
+    "overrides", [["model=cnn"], ["model=lstm"], ["model=regression", "data=diabetes"]]
+)
+def test_the_graph_of_a_run_has_the_flops_of_an_inspection(compose, overrides):
+    config = stand_in_statistics(compose(*overrides))
+    counted = count_layers(build_graph(config), BATCH)
+    inspected = inspect_model(config, BATCH)
+    assert counted.batch_size == BATCH
+    assert [layer.name for layer in counted.layers] == [layer.name for layer in inspected.layers]
+    flops = {layer.name: layer.flops for layer in inspected.layers if layer.flops}
+    assert {name: count for name, count in counted.flops.items() if count} == flops
+    assert counted.unknown == {}
+
+
+def test_of_a_loop_whose_batch_varies_it_is_told_what_is_not_known(compose):
+    config = compose("model=lstm", "plan.fused_kernels=false")
+    counted = count_layers(build_graph(config), BATCH)
+    inspected = {layer.name: layer.flops for layer in inspect_model(config, BATCH).layers}
+    assert counted.unknown
+    assert all(count <= inspected[name] for name, count in counted.flops.items())
+
+
+def test_where_layers_behave_as_in_training_nothing_is_counted(compose):
+    counted = count_layers(build_graph(compose("task=forward", "task.training=true")), BATCH)
+    assert counted.flops == {}
+    assert counted.layers

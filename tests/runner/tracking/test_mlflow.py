@@ -22,6 +22,7 @@ from PIL import Image
 from models.problems import ConfigError
 from runner.composition import compose_config
 from runner.config import SqliteTrackingConfig
+from runner.data.examples import Examples
 from runner.results import (
     ClassifyResult,
     DataResult,
@@ -36,10 +37,12 @@ from runner.results import (
     PretrainedResult,
     SplitResult,
     SplitSummary,
+    Started,
     StepsResult,
     TraceResult,
 )
 from runner.sweep.summary import summarize_jobs
+from runner.tasks.regress import summarize_residuals
 from runner.tracking.courier import describe_start, name_run
 from runner.tracking.entries import ResultLogged, RunEnded, TagsAdded
 from runner.tracking.mlflow import create_run, open_store, prepare_drawing
@@ -72,7 +75,7 @@ def run_with(config, context, *results, status=Status.FINISHED, error=None):
     with closing(SpoolReader(file)) as reader:
         spooled_entries = list(reader.read())
     first = spooled_entries[0]
-    run = create_run(client, first.entry, first.time_ms)
+    run = create_run(client, first.entry, first.time_ms, spool=file)
     for spooled in spooled_entries:
         run.write(spooled.entry, spooled.time_ms)
     file.unlink()
@@ -665,3 +668,56 @@ def test_what_was_loaded_and_written_is_kept_with_the_whole_configuration(store,
         "b.bias,2,float32,initialized,not in the source",
         "b.bias,2,float32,unused,no place",
     ]
+
+
+def test_a_run_has_a_report_and_its_figures(store, context):
+    steps = StepsResult(1, 1, np.array([2.0, 1.0]), {"loss": np.array([2.0, 1.5])})
+    results = [Started(1, 2, {"train": 2}), steps, SplitResult("train", 1, 2, {"loss": 1.5})]
+    traced = (operation("conv1/op", "Conv2D", "conv1", False, 0, 90),)
+    trace = TraceResult("train_step_3", "{}", traced, {"cpu": 4096}, (), 5)
+    client, run = run_with(store, context, *results, trace)
+    page = read_artifact(run, "report.html").decode()
+    assert page.startswith("<!DOCTYPE html>")
+    assert run.info.run_id in page
+    figures = client.list_artifacts(run.info.run_id, "figures")
+    assert [one.path for one in figures] == [
+        "figures/curve_loss.png",
+        "figures/timeline_train_step_3.png",
+    ]
+    with Image.open(io.BytesIO(read_artifact(run, "figures/curve_loss.png"))) as picture:
+        assert picture.size == (800, 500)
+
+
+def test_a_run_without_report_has_none(store, context):
+    config = replace(store, tracking=replace(store.tracking, report=False))
+    client, run = run_with(config, context)
+    assert "report.html" not in [one.path for one in client.list_artifacts(run.info.run_id)]
+
+
+def test_a_report_that_cannot_be_made_is_a_warning(store, context, caplog, monkeypatch):
+    def fail(*arguments):
+        raise ValueError("too odd")
+
+    monkeypatch.setattr("runner.tracking.report.writing.format_page", fail)
+    client, run = run_with(store, context)
+    assert run.info.status == "FINISHED"
+    (warning,) = [one for one in caplog.records if one.name.startswith("runner")]
+    assert warning.getMessage() == (
+        "tracking.report: the report of this run cannot be made: ValueError('too odd')"
+    )
+    assert "report.html" not in [one.path for one in client.list_artifacts(run.info.run_id)]
+
+
+def test_numbers_that_are_far_off_are_a_table(store, context):
+    examples = Examples({}, {}, rows=np.array([5, 6]))
+    result = summarize_residuals(
+        np.array([1.0, 2.0]),
+        np.array([1.5, 4.0]),
+        examples,
+        split="test",
+        output="price",
+        label="paid",
+    )
+    _, run = run_with(store, context, result)
+    table = read_artifact(run, "fetches/price.residuals.csv").decode()
+    assert table == "row,paid,predicted,error\n6,2,4,2\n5,1,1.5,0.5\n"
