@@ -238,7 +238,7 @@ def test_inspect_tells_what_a_model_costs_shows_the_data_and_runs_nothing(projec
     costs = {name: value for name, value in run.data.metrics.items() if "time/" not in name}
     assert costs["inspect/trained_parameters"] == 21578
     assert costs["inspect/activation_bytes"] == 7 * 27688
-    assert {name.partition("/")[0] for name in costs} == {"inspect"}
+    assert {name.partition("/")[0] for name in costs} == {"inspect", "system"}
     phases = {name for name in run.data.metrics if "time/" in name}
     assert not phases & {"time/session_seconds", "time/train_seconds"}
     assert len(run.inputs.dataset_inputs) == 3

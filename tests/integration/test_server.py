@@ -306,6 +306,8 @@ def test_what_is_done_with_a_run_is_done_with_one_on_a_server(mlflow_server, tmp
 
     shown = run("ui", *server, "--run", run_id)
     place = f"#/experiments/{experiment.experiment_id}/runs/{run_id}"
-    assert shown.stdout.startswith(f"{mlflow_server.uri}/{place}?workflowType=machine_learning ")
+    assert shown.stdout == f"{mlflow_server.uri}/{place}?workflowType=machine_learning\n"
     unknown = run("ui", *server, "--run", "none", status=REFUSED)
-    assert unknown.stderr == "--run: expected the id of a run; received 'none' (str).\n"
+    assert unknown.stderr.startswith(
+        "--run: expected a run's id, its name, its folder or last; received 'none' (str). "
+    )

@@ -111,10 +111,23 @@ def test_a_run_shows_its_metrics_params_and_data(page, server, runs):
     open_page(page, server, f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
     page.get_by_role("heading", name="cnn task.epochs=8").wait_for()
     page.get_by_text("model.layers.conv1.filters").wait_for()
+    page.get_by_role("heading", name="Differs from the defaults").wait_for()
     shown = page.inner_text("body")
     assert str(run.data.metrics["test/accuracy"]) in shown
-    assert "digits" in shown
+    assert "digits (train)" in " ".join(shown.split())
     assert "Finished" in shown
+    page.get_by_role("link", name="model", exact=True).first.wait_for()
+
+
+def test_the_report_of_a_run_is_shown_in_place(page, server, runs):
+    run = runs["cnn task.epochs=8"]
+    path = f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report.html"
+    open_page(page, server, path)
+    report = page.frame_locator("iframe")
+    report.get_by_role("heading", name="Learning").wait_for()
+    report.get_by_role("heading", name="Layers").wait_for()
+    assert f"{run.data.metrics['test/accuracy']:.4g}" in report.locator("body").inner_text()
+    assert report.locator("svg").count() > 1
 
 
 def test_the_metrics_of_a_run_are_drawn(page, server, runs):

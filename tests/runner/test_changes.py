@@ -19,8 +19,8 @@ def compare(*overrides):
 
 
 def test_a_tree_is_laid_out_by_dotted_path():
-    tree = {"a": {"b": 1, "c": {}}, "d": [1, {"e": None}]}
-    assert flatten_tree(tree) == {"a.b": 1, "a.c": {}, "d": [1, {"e": None}]}
+    tree = {"a": {"b": 1, "c": {}}, "d": [1, {"e": None}], "f": [1, 2]}
+    assert flatten_tree(tree) == {"a.b": 1, "a.c": {}, "d.0": 1, "d.1.e": None, "f": [1, 2]}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ def store(request, tmp_path_factory):
         overrides = [f"tracking.database={folder}/mlflow.db"]
         overrides.append(f"tracking.artifacts={folder}/artifacts")
     overrides.append(f"tracking.spool={folder}/spool")
+    overrides.append("tracking.system_metrics_seconds=null")
     config = compose_config(overrides)
     prepare_store(config.tracking)
     with pytest.MonkeyPatch.context() as patch:
