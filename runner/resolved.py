@@ -36,6 +36,8 @@ _ENVIRONMENT = "oc.env"
 # A reference to another value, which may itself come from the environment.
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
+_ADDRESS = ("tracking", "uri")
+
 Keys = tuple[str | int, ...]
 # What is shown in the place of values, by the keys that lead to them.
 Hidden = Mapping[Keys, str]
@@ -52,7 +54,9 @@ def find_hidden(cfg: DictConfig) -> Hidden:
     with _noting_variables() as names:
         for keys, read in _find_read(cfg, names):
             hidden[keys] = _inline(_look_up(tree, keys), tree)
-            learn_secrets({os.environ[name]: show_variable(name) for name in read})
+            # The address of a server, which may hold no password, is what messages have to name.
+            if keys != _ADDRESS:
+                learn_secrets({os.environ[name]: show_variable(name) for name in read})
     for keys, value in _find_leaves(tree):
         learn_passwords(str(value))
         is_set = value not in (None, "", MISSING) and not isinstance(value, bool)

@@ -75,11 +75,12 @@ def count_layers(graph: ExperimentGraph, batch_size: int) -> LayersResult:
 
     Args:
         graph: The experiment's graph.
-        batch_size: Examples in a batch.
+        batch_size: Examples in a batch, where the graph is not built for one size.
     """
     costs: dict[str, Cost] = {}
     if graph.answer is not None:
         outputs = [tensor.op.name for tensor in _tensors(dict(graph.answer.fetches))]
+        batch_size = _find_batch_size(graph) or batch_size
         copy = _fix_batch(graph, outputs, batch_size)
         places = {call.name: call.path for call in graph.model.calls}
         owned: dict[str, list[tf.Operation]] = {}
@@ -93,6 +94,12 @@ def count_layers(graph: ExperimentGraph, batch_size: int) -> LayersResult:
     unknown = {layer: cost.unknown.total() for layer, cost in costs.items() if cost.unknown}
     flops = {layer: cost.total for layer, cost in costs.items()}
     return LayersResult(batch_size, graph.layers, flops, unknown)
+
+
+def _find_batch_size(graph: ExperimentGraph) -> int | None:
+    """Returns the size of batch that the graph is built for, as by a feed; None where any goes."""
+    sizes = (tensor.shape[0] for tensor in graph.features.values() if tensor.shape.rank)
+    return next((int(size) for size in sizes if size is not None), None)
 
 
 def _fix_batch(graph: ExperimentGraph, outputs: list[str], batch_size: int) -> tf.Graph:

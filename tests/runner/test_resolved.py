@@ -64,6 +64,12 @@ def test_a_variable_that_is_not_set_hides_no_default(monkeypatch):
     assert params["seed"] == "5"
 
 
+def test_the_address_of_a_server_is_no_secret(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5123")
+    look_at("tracking=server")
+    assert redact("http://127.0.0.1:5123 asks") == "http://127.0.0.1:5123 asks"
+
+
 def test_what_is_under_the_key_of_a_secret_is_missing():
     shown, resolved, _ = look_at("+tracking.tags.api_key=abcdefgh", "+tracking.tags.secret=''")
     assert shown == {"tracking.tags.api_key": "<secret>"}

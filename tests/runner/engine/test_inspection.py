@@ -308,6 +308,14 @@ def test_the_graph_of_a_run_has_the_flops_of_an_inspection(compose, overrides):
     assert counted.unknown == {}
 
 
+def test_a_graph_that_is_built_for_one_size_of_batch_is_counted_at_it(compose):
+    config = compose("experiment=subclassed")
+    counted = count_layers(build_graph(config), BATCH)
+    inspected = inspect_model(config, 1)
+    assert counted.batch_size == 1
+    assert sum(counted.flops.values()) == sum(layer.flops for layer in inspected.layers) > 0
+
+
 def test_of_a_loop_whose_batch_varies_it_is_told_what_is_not_known(compose):
     config = compose("model=lstm", "plan.fused_kernels=false")
     counted = count_layers(build_graph(config), BATCH)
