@@ -140,6 +140,8 @@ def _describe_main(
     shared = [one.name for one in fields(TrackingConfig)]
     main[_TRACKING] = {key: config[_TRACKING][key] for key in shared if key in config[_TRACKING]}
     main[_TRACKING]["run_name"] = _name_run(origin, overrides)
+    # To see whether a run can be had again makes no version, and takes no alias from one.
+    main[_TRACKING] |= {"register": None, "alias": None}
     return main
 
 

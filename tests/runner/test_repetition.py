@@ -55,6 +55,16 @@ def test_all_groups_and_values_are_those_of_the_run(tmp_path):
     assert again.tracking.run_name == "cnn"
 
 
+def test_a_repetition_is_registered_only_if_it_is_asked_for(tmp_path):
+    registered = ("tracking.register=digits", "tracking.alias=champion")
+    origin, config = log_run(*registered)
+    assert (config.tracking.register, config.tracking.alias) == ("digits", "champion")
+    again = compose_again(origin, tmp_path / "conf", *STORE)
+    assert (again.tracking.register, again.tracking.alias) == (None, None)
+    again = compose_again(origin, tmp_path / "asked", *STORE, *registered)
+    assert (again.tracking.register, again.tracking.alias) == ("digits", "champion")
+
+
 def test_overrides_go_before_what_the_run_had(tmp_path):
     origin, _ = log_run("model=mlp", "seed=5")
     overrides = ("seed=6", "model=cnn", "optimizer.learning_rate=0.5", *STORE)
