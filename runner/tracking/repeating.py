@@ -206,5 +206,8 @@ class _FollowedTracker:
 
     def close(self, status: Status, error: BaseException | None = None) -> None:
         """Adds the verdict, then closes the run."""
-        self._tracker.log_tags(self._repetition.conclude(self._seen))
-        self._tracker.close(status, error)
+        try:
+            self._tracker.log_tags(self._repetition.conclude(self._seen))
+        finally:
+            # As on a full disk, that takes the status but no more.
+            self._tracker.close(status, error)

@@ -14,7 +14,7 @@ from runner.tracking import metadata
 from runner.tracking.metadata import collect_metadata
 from runner.tracking.origin import Origin
 from runner.tracking.repeating import Repetition
-from runner.tracking.tracker import NullTracker, Status
+from runner.tracking.tracker import NullTracker, Status, TrackingError
 from tests.runner.tracking.test_origin import DATA
 
 SOURCE = Path(__file__).parent
@@ -106,6 +106,25 @@ def test_another_plan_and_other_devices_are_told():
         "plan: the plan was 'step' and is 'loop'",
         "environment: the devices was '/CPU:0' and is '/CPU:0, /GPU:0'",
     ]
+
+
+class Full(NullTracker):
+    """Takes no labels, as on a full disk."""
+
+    status = None
+
+    def log_tags(self, tags):
+        raise TrackingError("no space")
+
+    def close(self, status, error=None):
+        self.status = status
+
+
+def test_a_run_whose_verdict_is_not_taken_is_closed():
+    tracker = Full()
+    with pytest.raises(TrackingError, match="no space"):
+        repeat().follow(tracker).close(Status.FINISHED)
+    assert tracker.status is Status.FINISHED
 
 
 def test_runs_without_a_value_in_common_have_no_verdict():
