@@ -78,7 +78,7 @@ def format_page_json(page: RunPage) -> str:
             "artifact_uri": page.run.artifact_uri,
             "jobs": [job.run_id for job in page.jobs],
             "folder": None if page.folder is None else str(page.folder),
-            "spools": list(map(str, page.spools)),
+            "spool": None if page.spool is None else str(page.spool),
         }
     )
 
@@ -109,8 +109,8 @@ def _print_head(console: Console, page: RunPage, now_ms: int) -> None:
     if page.folder is not None:
         gone = "" if page.folder.is_dir() else "  (gone, or on another machine)"
         _print_line(console, "folder", Text(f"{show_path(page.folder)}{gone}"))
-    for spool in page.spools:
-        _print_line(console, "spool", Text(f"{show_path(spool)} waits for the store"))
+    if page.spool is not None:
+        _print_line(console, "spool", Text(f"{show_path(page.spool)} waits for the store"))
 
 
 def _print_line(console: Console, key: str, value: Text) -> None:

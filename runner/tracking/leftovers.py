@@ -7,7 +7,8 @@ from mlflow import MlflowClient
 
 from runner.tracking.cursor import list_spools
 from runner.tracking.liveness import describe_place, has_ended
-from runner.tracking.mlflow import KEY_TAG, PROCESS_TAG
+from runner.tracking.mlflow import PROCESS_TAG
+from runner.tracking.records import KEY_TAG
 from runner.tracking.tracker import Status
 
 _GONE = "Its process is gone, and so is what it had spooled; it was closed afterwards.\n"

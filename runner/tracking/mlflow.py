@@ -72,6 +72,7 @@ from runner.tracking.metrics import list_metrics
 from runner.tracking.models import log_model
 from runner.tracking.outages import is_transient
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
+from runner.tracking.records import KEY_TAG, PARENT
 from runner.tracking.report.figures import MOST_TRACES, UNDRAWABLE, draw_trace
 from runner.tracking.residuals import format_residuals
 from runner.tracking.runs import PREPROCESS, WEIGHTS
@@ -100,10 +101,8 @@ _PICTURES: dict[type, str] = {
     BalanceResult: "data",
     ExamplesResult: "data",
 }
-# By which a run is found before its id is known, and its process after it is gone.
-KEY_TAG = "feedfetch.run"
+# By which its process is known after it is gone.
 PROCESS_TAG = "feedfetch.process"
-_PARENT_TAG = "mlflow.parentRunId"
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 
 _MOST_METRICS = 1000
@@ -541,7 +540,7 @@ def create_run(
     if started.process is not None:
         tags[PROCESS_TAG] = started.process
     if parent_id is not None:
-        tags[_PARENT_TAG] = parent_id
+        tags[PARENT] = parent_id
     with explaining_refusals(started.tracking):
         run = client.create_run(experiment_id, time_ms, tags, run_name=started.name)
     return MlflowRun(client, run.info.run_id, started, spool)

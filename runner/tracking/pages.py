@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from runner.tracking.folders import FOLDER, locate_folder
 from runner.tracking.queries import is_lower_better
-from runner.tracking.records import PARENT, RunRecord, list_experiments, read_record, search_runs
+from runner.tracking.records import (
+    KEY_TAG,
+    PARENT,
+    RunRecord,
+    list_experiments,
+    read_record,
+    search_runs,
+)
+from runner.tracking.spool import SUFFIX
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,7 +85,7 @@ class RunPage:
         parent: The sweep's run that it is under; None for none.
         jobs: The runs under it, in the order in which they started.
         folder: Where it was started; None where it does not tell.
-        spools: What of it waits for the store.
+        spool: What waits for the store, or is on its way to it; None for nothing.
     """
 
     run: RunRecord
@@ -88,11 +96,17 @@ class RunPage:
     parent: RunRecord | None
     jobs: tuple[RunRecord, ...]
     folder: Path | None
-    spools: tuple[Path, ...]
+    spool: Path | None
 
 
-def read_page(client: "MlflowClient", run: RunRecord) -> RunPage:
-    """Returns all that the store has of `run`."""
+def read_page(client: "MlflowClient", run: RunRecord, spools: Path) -> RunPage:
+    """Returns all that the store has of `run`.
+
+    Args:
+        client: A client of the store.
+        run: The run.
+        spools: The folder of the spools.
+    """
     place = run.tags.get(FOLDER)
     folder = None if place is None else locate_folder(place)
     jobs = search_runs(
@@ -109,8 +123,15 @@ def read_page(client: "MlflowClient", run: RunRecord) -> RunPage:
         parent=_read_parent(client, run),
         jobs=tuple(jobs),
         folder=folder,
-        spools=() if folder is None else tuple(sorted(folder.glob("*.spool"))),
+        spool=_find_spool(run, spools),
     )
+
+
+def _find_spool(run: RunRecord, spools: Path) -> Path | None:
+    if KEY_TAG not in run.tags:
+        return None
+    spool = spools / f"{run.tags[KEY_TAG]}{SUFFIX}"
+    return spool if spool.exists() else None
 
 
 def list_artifacts(

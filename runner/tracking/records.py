@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PARENT = "mlflow.parentRunId"
+# By which a run is found before its id is known: the name of its spool.
+KEY_TAG = "feedfetch.run"
 NEWEST_FIRST = ("attributes.start_time DESC",)
 
 _PAGE = 1000

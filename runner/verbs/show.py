@@ -2,13 +2,14 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from runner.clock import now_ms
 from runner.inheritance import require_tracking
 from runner.review.page import format_page_json, print_page
 from runner.tracking.finding import WHAT, find_run
 from runner.tracking.pages import read_page
-from runner.tracking.store import open_client
+from runner.tracking.store import open_client, require_store
 
 
 def run(arguments: list[str]) -> int:
@@ -24,8 +25,9 @@ def run(arguments: list[str]) -> int:
     name, overrides = parsed.run, parsed.overrides
     if name.startswith("tracking"):
         name, overrides = "last", [name, *overrides]
-    client = open_client(require_tracking(overrides))
-    page = read_page(client, find_run(client, name))
+    tracking = require_store(require_tracking(overrides))
+    client = open_client(tracking)
+    page = read_page(client, find_run(client, name), Path(tracking.spool))
     if parsed.json:
         sys.stdout.write(f"{format_page_json(page)}\n")
     else:

@@ -16,28 +16,31 @@ def store(tmp_path_factory):
 def test_a_page_holds_all_of_a_run(store):
     folder = store.folder / "runs" / "1"
     folder.mkdir(parents=True)
-    (folder / "run-1.spool").touch()
+    spools = store.folder / "spool"
+    spools.mkdir()
+    (spools / "20260412T093011-482-5d0c.spool").touch()
     sweep = store.add("sweep", age=100)
     key = store.add(
         "job",
         parent=sweep,
         status="FAILED",
         metrics={"validation/loss": [3, 1, 2], "train/accuracy": [0.1, 0.3], "test/loss": 4},
-        tags={"folder": place_folder(folder)},
+        tags={"folder": place_folder(folder), "feedfetch.run": "20260412T093011-482-5d0c"},
         texts={"error.txt": "Traceback:\n  here\nStepError: not finite\n", "a/b/c.txt": "four"},
         inputs=[("train", "abc", 7)],
     )
-    page = read_page(store.client, find_run(store.client, key))
+    page = read_page(store.client, find_run(store.client, key), spools)
     assert page.best == {"train/accuracy": Best(0.3, 1), "validation/loss": Best(1.0, 1)}
     assert page.error == "StepError: not finite"
     assert set(page.artifacts) == {Artifact("a/b/c.txt", 4), Artifact("error.txt", 40)}
     assert page.parent.run_id == sweep
     assert page.folder == folder
-    assert page.spools == (folder / "run-1.spool",)
+    assert page.spool == spools / "20260412T093011-482-5d0c.spool"
     (given,) = page.run.inputs
     assert (given.split, given.digest, given.profile) == ("train", "abc", '{"num_rows": 7}')
-    jobs = read_page(store.client, find_run(store.client, sweep)).jobs
-    assert [job.run_id for job in jobs] == [key]
+    above = read_page(store.client, find_run(store.client, sweep), spools)
+    assert above.spool is None
+    assert [job.run_id for job in above.jobs] == [key]
 
 
 def test_a_page_names_the_models_and_what_they_are_registered_as(store):
@@ -46,7 +49,7 @@ def test_a_page_names_the_models_and_what_they_are_registered_as(store):
     model = store.client.create_logged_model(experiment, name="model", source_run_id=key)
     store.client.create_registered_model("mine")
     store.client.create_model_version("mine", model.artifact_location)
-    (shown,) = read_page(store.client, find_run(store.client, key)).models
+    (shown,) = read_page(store.client, find_run(store.client, key), store.folder).models
     assert (shown.model_id, shown.name, shown.versions) == (
         model.model_id,
         "model",
@@ -56,4 +59,4 @@ def test_a_page_names_the_models_and_what_they_are_registered_as(store):
 
 def test_a_job_whose_sweep_is_gone_has_no_parent(store):
     key = store.add("orphan", parent="f" * 32)
-    assert read_page(store.client, find_run(store.client, key)).parent is None
+    assert read_page(store.client, find_run(store.client, key), store.folder).parent is None
