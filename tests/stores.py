@@ -28,6 +28,7 @@ class Store:
         self.folder = folder
         self.database = folder / "mlflow.db"
         self.artifacts = folder / "artifacts"
+        self.spool = folder / "spool"
         shutil.copy(_template(), self.database)
         self.client = MlflowClient(f"sqlite:///{self.database}")
         self.now = int(time.time() * 1000)
@@ -36,7 +37,10 @@ class Store:
     @property
     def tracking(self):
         return SqliteTrackingConfig(
-            "digits", None, {}, 0, database=str(self.database), artifacts=str(self.artifacts)
+            *("digits", None, {}, 0),
+            spool=str(self.spool),
+            database=str(self.database),
+            artifacts=str(self.artifacts),
         )
 
     @property

@@ -9,6 +9,7 @@ configuration among them says so.
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,12 +17,16 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from models.problems import ConfigError, Problem
 from runner.clock import now_ms
 from runner.config import SqliteTrackingConfig
 from runner.resolved import FILE
+from runner.tracking.cursor import list_spools
+from runner.tracking.entries import RunStarted
 from runner.tracking.folders import FOLDER, is_run_folder, locate_folder, place_folder
 from runner.tracking.pages import is_version_of, list_versions
 from runner.tracking.runs import RESOLVED, WEIGHTS
+from runner.tracking.spool import SpoolError, SpoolReader
 from runner.tracking.store import lock_store, store_uri
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 _FOLDERS = ("runs", "sweeps")
+# Of the runs that are for a server, if nothing else is said.
+_SPOOLS = "spool"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _DELETED = "deleted"
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
@@ -83,6 +90,7 @@ class Collector:
         self._tracking = tracking
         self._outputs = outputs.resolve()
         self._older_ms = older_ms
+        self._waiting: set[Path] = set()
         with lock_store(tracking):
             # Of what it has, little is typed.
             self._store: Any = cast(Any, SqlAlchemyStore)(
@@ -90,7 +98,16 @@ class Collector:
             )
 
     def find(self) -> list[Garbage]:
-        """Returns all that can be deleted for good, and touches nothing."""
+        """Returns all that can be deleted for good, and touches nothing.
+
+        Raises:
+            ConfigError: If a run waits for its store of which cannot be told where its folder is.
+        """
+        # Before the store is asked: what is delivered meanwhile is in it then.
+        places = (Path(self._tracking.spool), self._outputs / _SPOOLS)
+        spools = {spool.resolve() for place in places for spool in list_spools(place)}
+        folders = map(_read_folder, sorted(spools))
+        self._waiting = {folder for folder in folders if folder is not None}
         experiments = list(self._list_experiments())
         runs = {run.info.run_id: run for run in self._list_runs(experiments)}
         deleted = set(self._store._get_deleted_runs(older_than=self._older_ms))
@@ -198,6 +215,7 @@ class Collector:
 
     def _holds_others(self, folder: Path, kept: "list[Run]") -> Iterator[Path]:
         """Yields the folders within `folder` that are of other runs, as those of a sweep's jobs."""
+        yield from (path for path in self._waiting if path.is_relative_to(folder))
         for run in kept:
             place = run.data.tags.get(FOLDER)
             if place is not None and locate_folder(place).is_relative_to(folder):
@@ -264,13 +282,11 @@ class Collector:
         if any(FOLDER not in run.data.tags for run in kept):
             # One of the folders may be that run's.
             return
-        if any(self._outputs.glob("*/*.spool")):
-            # So may it be that of a run which the store has not been told of yet.
-            return
         places = {run.data.tags[FOLDER] for run in kept}
         for folder in _walk_run_folders(self._list_roots()):
             is_kept = place_folder(folder) in places or folder in taken
-            if is_kept or any(folder.glob("*.spool")) or not self._is_old(folder):
+            is_waiting = any(path.is_relative_to(folder) for path in self._waiting)
+            if is_kept or is_waiting or not self._is_old(folder):
                 continue
             if (folder / Path(WEIGHTS).name).exists():
                 continue
@@ -292,6 +308,28 @@ class Collector:
     def _is_old(self, folder: Path) -> bool:
         newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
         return newest * 1000 <= now_ms() - max(self._older_ms, _YOUNG_MS)
+
+
+def _read_folder(spool: Path) -> Path | None:
+    """Returns the folder of the run that a spool is of; None where it was delivered meanwhile.
+
+    Raises:
+        ConfigError: If it does not tell.
+    """
+    try:
+        with closing(SpoolReader(spool)) as reader:
+            first = next(reader.read(), None)
+    except FileNotFoundError:
+        return None
+    except (OSError, SpoolError) as error:
+        first, reason = None, str(error)
+    else:
+        reason = "no run starts in it"
+    if first is None or not isinstance(first.entry, RunStarted):
+        message = f"{spool} waits for its store, and does not tell of which run it is: {reason}."
+        hint = "Deliver it by sync, or remove it."
+        raise ConfigError([Problem("tracking.spool", f"{message} {hint}")])
+    return first.entry.output_dir.resolve()
 
 
 def _measure(kind: str, key: str, name: str, paths: list[Path]) -> Garbage:

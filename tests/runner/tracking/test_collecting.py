@@ -2,11 +2,15 @@
 
 import os
 import time
+from contextlib import closing
 
 import pytest
 
+from models.problems import ConfigError
 from runner.tracking.collecting import Collector, read_age
+from runner.tracking.entries import RunStarted
 from runner.tracking.folders import place_folder
+from runner.tracking.spool import SpoolWriter
 from tests.stores import Store
 
 DAY = 86_400
@@ -186,7 +190,6 @@ def test_folders_of_no_run_go_if_nothing_came_of_them_or_they_were_of_this_store
     kept = [
         place(store, "runs/day/other", resolved=elsewhere),
         place(store, "runs/day/off", resolved=store.resolve(), files=("weights.npz",)),
-        place(store, "runs/day/spool", resolved=store.resolve(), files=("run-1.spool",)),
         place(store, "runs/day/young", age=60),
         place(store, "runs/day/mine", hydra=False),
     ]
@@ -204,12 +207,44 @@ def test_folders_stay_where_a_run_does_not_tell_its_own(store):
     assert find(store) == {}
 
 
-def test_folders_stay_while_runs_wait_for_the_store(store):
-    place(store, "runs/day/waiting", resolved=store.resolve())
-    spool = place(store, "spool", files=("run-1.spool",), hydra=False) / "run-1.spool"
-    assert find(store) == {}
+def wait_in(spools, folder, tracking):
+    """Returns the spool of a run in `folder` that the store has not been told of."""
+    spools.mkdir(parents=True, exist_ok=True)
+    with closing(SpoolWriter(spools / f"20260412T093011-{folder.name}.spool")) as spool:
+        spool.append(RunStarted(tracking, "waiting", {}, {}, folder))
+    return spool.file
+
+
+@pytest.mark.parametrize("place_of_spools", ["spool", "outputs/spool"])
+def test_a_folder_stays_while_its_run_waits_for_the_store(tmp_path, place_of_spools):
+    # Those of tracking.spool, and those that runs for a server leave beside the folders.
+    store = Store(tmp_path)
+    waiting, none = (
+        place(store, f"outputs/runs/day/{name}", resolved=store.resolve())
+        for name in ("waiting", "none")
+    )
+    spool = wait_in(tmp_path / place_of_spools, waiting, store.tracking)
+    one = Collector(store.tracking, tmp_path / "outputs", older_ms=0)
+    assert [found.paths for found in one.find()] == [(none,)]
     spool.unlink()
-    assert len(find(store)) == 1
+    assert {found.paths for found in one.find()} == {(none,), (waiting,)}
+
+
+def test_the_folder_of_a_deleted_sweep_stays_while_a_job_waits(store):
+    sweep = place(store, "sweeps/day/1", files=("multirun.yaml",), hydra=False)
+    job = place(store, "sweeps/day/1/0", resolved=store.resolve())
+    store.client.delete_run(add(store, "sweep", sweep))
+    wait_in(store.spool, job, store.tracking)
+    collect(store)
+    assert job.exists()
+
+
+def test_a_spool_that_does_not_tell_whose_it_is_is_refused(store):
+    store.spool.mkdir()
+    (store.spool / "a.spool").write_bytes(b"x")
+    message = r"tracking\.spool: .*a\.spool waits for its store, and does not tell of which run"
+    with pytest.raises(ConfigError, match=message):
+        find(store)
 
 
 @pytest.mark.parametrize(
