@@ -9,6 +9,7 @@ import numpy as np
 
 from runner.differences import LoggedData
 from runner.results import DataResult, PlanResult, Result, WeightsResult
+from runner.secrets import redact_all
 from runner.tracking.archives import write_arrays
 from runner.tracking.metrics import list_metrics
 from runner.tracking.runs import WEIGHTS
@@ -61,7 +62,7 @@ class FolderTracker(NullTracker):
             "tags": self._tags,
             "data": asdict(self._data),
         }
-        text = json.dumps(logged, indent=1)
+        text = json.dumps(redact_all(logged), indent=1)
         (self._folder / LOGGED).write_text(text, encoding="utf-8")
 
 

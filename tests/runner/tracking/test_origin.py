@@ -1,5 +1,8 @@
 """What of a run is read to repeat it, from real stores and folders."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -19,7 +22,8 @@ from runner.results import (
     StepsResult,
     WeightsResult,
 )
-from runner.tracking.folder import FolderTracker
+from runner.secrets import learn_arguments
+from runner.tracking.folder import LOGGED, FolderTracker
 from runner.tracking.origin import read_origin
 from runner.tracking.repeating import Seen
 from runner.tracking.tracker import Status
@@ -99,6 +103,15 @@ def test_the_run_of_a_sweep_is_refused(store):
     run_id = start_run(client, tags={"sweep.folder": "/s"}, resolved=False)
     with pytest.raises(ConfigError, match=r"the run of a sweep; repeat one of its jobs"):
         read_origin(tracking, run_id)
+
+
+def test_no_secret_is_in_a_folder_that_no_store_has(tmp_path):
+    learn_arguments(["+tracking.tags.api_token=planted-4711"])
+    tags = {"overrides": "+tracking.tags.api_token=planted-4711", "folder": f"{Path.home()}/x"}
+    FolderTracker(tmp_path, "planted-4711", tags).close(Status.FINISHED)
+    logged = json.loads((tmp_path / LOGGED).read_text("utf-8"))
+    assert logged["name"] == "<secret>"
+    assert logged["tags"] == {"overrides": "+tracking.tags.api_token=<secret>", "folder": "~/x"}
 
 
 def test_what_a_folder_keeps_is_what_was_seen(tmp_path):
