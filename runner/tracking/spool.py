@@ -28,6 +28,7 @@ from runner.tracking.tracker import TrackingError
 
 SUFFIX = ".spool"
 
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
 _HEADER = struct.Struct("<QI")
 _COUNT = struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
@@ -93,7 +94,7 @@ class SpoolWriter:
         with _explaining(file):
             if file.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            self._descriptor = os.open(unnamed, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+            self._descriptor = os.open(unnamed, _FLAGS, 0o666)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             unnamed.rename(file)
 
@@ -235,6 +236,8 @@ class SpoolReader:
             length, checksum = _HEADER.unpack(header)
             if os.fstat(self._stream.fileno()).st_size - start - _HEADER.size >= length:
                 return length, checksum
+        # By way of the end, so that nothing is kept in memory of what is taken back on a full disk.
+        self._stream.seek(0, os.SEEK_END)
         self._stream.seek(start)
         return None
 

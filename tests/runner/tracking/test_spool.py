@@ -83,6 +83,25 @@ def test_an_entry_is_taken_once_it_is_whole(file, tmp_path):
     assert [byte + 1 for byte, count in enumerate(taken) if count] == [first, len(content)]
 
 
+def test_what_was_taken_back_on_a_full_disk_is_forgotten(file, tmp_path):
+    with closing(SpoolWriter(file)) as spool:
+        spool.append(TagsAdded({"devices": "x" * 1000}))
+    cut = file.read_bytes()[:500]
+    growing = tmp_path / "growing.spool"
+    growing.write_bytes(cut)
+    with closing(SpoolReader(growing)) as reader:
+        assert not list(reader.read())
+        with closing(SpoolWriter(tmp_path / "next.spool")) as spool:
+            spool.append(ENTRIES[2])
+        growing.write_bytes(spool.file.read_bytes())
+        assert [spooled.entry for spooled in reader.read()] == [ENTRIES[2]]
+
+
+def test_a_spool_is_no_program(file):
+    SpoolWriter(file).close()
+    assert not file.stat().st_mode & 0o111
+
+
 def test_a_damaged_entry_is_told_of(file):
     with closing(SpoolWriter(file)) as spool:
         spool.append(ENTRIES[0])
