@@ -215,13 +215,19 @@ class MlflowRun:
     def fail(self, reason: str, time_ms: int) -> None:
         """Ends the run as FAILED for `reason`, without the metrics that wait.
 
+        What is refused of its end, as where no file can be written, leaves it no less ended.
+
         Args:
             reason: What the store did not take, and why.
             time_ms: When the run ended, in milliseconds since 1970.
         """
         self._metrics = []
         self._time_ms = time_ms
-        self._close(RunEnded(Status.FAILED, reason))
+        try:
+            self._close(RunEnded(Status.FAILED, reason))
+        except Exception:
+            self._client.set_terminated(self.run_id, Status.FAILED.value, time_ms)
+            raise
 
     def _log_tags(self, tags: Mapping[str, str]) -> None:
         entities = [RunTag(key, value) for key, value in fit_tags(tags).items()]

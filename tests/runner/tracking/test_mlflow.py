@@ -1,6 +1,7 @@
 """A run in a real store: what is in it, and the status it ends with."""
 
 import csv
+import errno
 import io
 import json
 import logging
@@ -396,6 +397,20 @@ def test_the_status_is_as_the_run_ended(store, context, status):
     assert before_ms <= run.info.start_time <= run.info.end_time <= time.time_ns() // 1_000_000
     assert run.data.metrics["step/loss"] == 0.5
     assert read_artifact(run, "error.txt") == b"ValueError: not finite"
+
+
+def test_a_run_is_failed_where_no_file_can_be_written(store, context, monkeypatch):
+    client = open_store(store.tracking)
+    run = create_run(client, describe_start(store, store.tracking, context, SOURCE), 1000)
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "no files today")
+
+    monkeypatch.setattr(client, "log_text", refuse)
+    with pytest.raises(PermissionError, match="no files today"):
+        run.fail("refused", 2000)
+    ended = client.get_run(run.run_id).info
+    assert (ended.status, ended.end_time) == ("FAILED", 2000)
 
 
 def test_what_is_written_twice_is_there_once(store, context):
