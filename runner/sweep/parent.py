@@ -113,8 +113,10 @@ class Sweep:
             result = summarize_jobs(self._jobs)
             print_sweep(result, self._describe_run())
             try:
-                self._tracker.log_result(result)
-                self._tracker.close(_end(error, result.counts), error)
+                try:
+                    self._tracker.log_result(result)
+                finally:
+                    self._tracker.close(_end(error, result.counts), error)
             except TrackingError as lost:
                 if error is None:
                     raise

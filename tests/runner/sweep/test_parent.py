@@ -10,7 +10,7 @@ from runner.results import RunOutcome, SplitResult
 from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_run
 from runner.tracking.store import prepare_store, store_uri
-from runner.tracking.tracker import RunContext, closing
+from runner.tracking.tracker import NullTracker, RunContext, Status, TrackingError, closing
 
 pytestmark = pytest.mark.integration
 
@@ -121,6 +121,27 @@ def test_a_sweep_that_is_interrupted_is_killed_with_what_it_has(run_sweep, clien
     assert parent.info.status == "KILLED"
     assert (parent.data.metrics["jobs/finished"], parent.data.metrics["jobs/killed"]) == (1, 1)
     assert "jobs     1 FINISHED, 1 KILLED" in capsys.readouterr().out
+
+
+class Full(NullTracker):
+    """Takes no results, as on a full disk."""
+
+    status = None
+
+    def log_result(self, result):
+        raise TrackingError("no space")
+
+    def close(self, status, error=None):
+        self.status = status
+
+
+def test_a_sweep_whose_results_are_not_taken_is_closed(capsys):
+    full = Full()
+    sweep = Sweep(lambda texts: [*texts], lambda texts: [*texts])
+    sweep._tracker = full
+    with pytest.raises(TrackingError, match="no space"), sweep:
+        sweep.run_job(["seed=0"], lambda: RunOutcome("b", {}))
+    assert full.status is Status.FINISHED
 
 
 def test_without_tracking_a_sweep_is_only_shown(tmp_path, capsys):
