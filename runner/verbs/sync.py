@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.problems import ConfigError, Problem, expected
-from runner.composition import compose_config
 from runner.config import StoreTrackingConfig
 from runner.exits import FAILED
+from runner.inheritance import require_tracking
 from runner.paths import show_path
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def run(arguments: list[str]) -> int:
         help="how long to wait for a store that takes nothing; default: tracking.wait_seconds",
     )
     parser.add_argument("overrides", nargs="*", help="such as tracking.spool=PATH")
-    parsed = parser.parse_args(arguments)
-    tracking = compose_config(parsed.overrides).tracking
+    parsed = parser.parse_intermixed_args(arguments)
+    tracking = require_tracking(parsed.overrides)
     if not isinstance(tracking, StoreTrackingConfig):
         raise ConfigError([Problem("tracking", "nothing is kept with tracking=off.")])
     wait = tracking.wait_seconds if parsed.wait is None else parsed.wait

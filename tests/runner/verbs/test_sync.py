@@ -1,0 +1,25 @@
+"""What ``sync`` refuses, and what it says where nothing is left."""
+
+import pytest
+
+from models.problems import ConfigError
+from runner.verbs import sync
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tracking=off"], r"tracking: nothing is kept with tracking=off\.$"),
+        (["--wait", "-1"], r"--wait: expected a number of 0 or more; received -1\.0 \(float\)"),
+        (["model=mlp"], r"overrides: expected what chooses a store, .*; received 'model=mlp' "),
+    ],
+)
+def test_what_it_cannot_do_is_refused(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        sync.run(arguments)
+
+
+def test_a_folder_without_spools_has_nothing_that_waits(tmp_path, capsys):
+    own = [f"tracking.{key}={tmp_path}/{key}" for key in ("database", "spool")]
+    assert sync.run([own[0], "--wait", "0", own[1]]) == 0
+    assert capsys.readouterr().out == f"nothing waits in {tmp_path}/spool\n"
