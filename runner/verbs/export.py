@@ -13,6 +13,7 @@ from runner.config import ExperimentConfig
 from runner.engine.startup import import_tensorflow
 from runner.paths import show_path
 from runner.resolved import read_model
+from runner.tracking.finding import WHAT
 from runner.tracking.runs import LoggedRun, read_run
 
 _SUFFIXES = {"keras": ".keras", "saved_model": "", "onnx": ".onnx"}
@@ -28,7 +29,7 @@ def run(arguments: list[str]) -> int:
         prog="python -m runner export",
         description="Write the model that a run trained as a .keras file, a SavedModel or ONNX.",
     )
-    parser.add_argument("run", help="the run's id, or its folder")
+    parser.add_argument("run", metavar="RUN", help=WHAT)
     parser.add_argument("--format", choices=list(_SUFFIXES), default="keras", help="%(default)s")
     parser.add_argument("--output", type=Path, required=True, help="the file or folder to write")
     parser.add_argument("overrides", nargs="*", help="such as tracking.database=PATH")

@@ -10,6 +10,7 @@ from runner.comparison_report import describe_comparison, is_explained
 from runner.exits import FAILED
 from runner.inheritance import read_tracking
 from runner.repetition import NAME, list_overrides, read_weights, write_conf
+from runner.tracking.finding import WHAT
 from runner.tracking.origin import read_origin
 from runner.tracking.repeating import RERUN_OF, Repetition
 
@@ -71,7 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="python -m runner rerun",
         description="Repeat a run from what it logged, and say whether it came to the same.",
     )
-    parser.add_argument("run", metavar="RUN", help="id of the run, or its folder")
+    parser.add_argument("run", metavar="RUN", help=WHAT)
     parser.add_argument(
         "--strict", action="store_true", help="refuse data that are not those of the run"
     )
