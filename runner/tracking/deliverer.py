@@ -156,7 +156,7 @@ class _Orphans:
         if folder in self._folders:
             return
         self._folders.add(folder)
-        self._files = list_spools(folder)
+        self._files += list_spools(folder)
         try:
             client = delivery.open_store()
             run = client.get_run(run_id)
