@@ -1,5 +1,6 @@
 """Says where a run's folder is so that no home shows, and finds it again."""
 
+import hashlib
 from pathlib import Path
 
 from runner.resolved import FILE
@@ -9,6 +10,7 @@ FOLDER = "folder"
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _HOME = "~"
+_LETTERS = 16
 
 
 def place_folder(folder: Path) -> str:
@@ -27,6 +29,11 @@ def locate_folder(place: str) -> Path:
     if place.startswith(f"{_HOME}/"):
         return Path.home() / place.removeprefix(f"{_HOME}/")
     return _PROJECT / place
+
+
+def digest_folder(folder: Path) -> str:
+    """Returns what tells `folder` from all others of its machine, without its path."""
+    return hashlib.sha256(bytes(folder.resolve())).hexdigest()[:_LETTERS]
 
 
 def is_run_folder(folder: Path) -> bool:

@@ -6,8 +6,9 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from runner.tracking.cursor import list_spools
+from runner.tracking.folders import digest_folder
 from runner.tracking.liveness import describe_place, has_ended
-from runner.tracking.mlflow import PROCESS_TAG
+from runner.tracking.mlflow import PROCESS_TAG, SPOOL_TAG
 from runner.tracking.records import KEY_TAG
 from runner.tracking.tracker import Status
 
@@ -18,6 +19,8 @@ def close_left_running(
     client: MlflowClient, experiment_ids: Sequence[str], folder: Path
 ) -> Iterator[str]:
     """Closes such runs of this machine as KILLED, and yields their ids.
+
+    A run whose spool would be in another folder may have it there, and is left to who looks there.
 
     Args:
         client: A client of the store.
@@ -31,7 +34,8 @@ def close_left_running(
     spooled = {spool.stem for spool in list_spools(folder)}
     running = client.search_runs(
         list(experiment_ids),
-        f"attributes.status = 'RUNNING' AND tags.`{PROCESS_TAG}` LIKE '%{place}'",
+        f"attributes.status = 'RUNNING' AND tags.`{PROCESS_TAG}` LIKE '%{place}'"
+        f" AND tags.`{SPOOL_TAG}` = '{digest_folder(folder)}'",
     )
     for run in running:
         tags = run.data.tags

@@ -64,6 +64,7 @@ from runner.tracking.entries import (
     TagsAdded,
 )
 from runner.tracking.faults import format_statistics, save_fault
+from runner.tracking.folders import digest_folder
 from runner.tracking.inputs import list_inputs
 from runner.tracking.latencies import format_latencies, summarize_latency
 from runner.tracking.limits import fit_tags
@@ -103,6 +104,8 @@ _PICTURES: dict[type, str] = {
 }
 # By which its process is known after it is gone.
 PROCESS_TAG = "feedfetch.process"
+# In which folder its spool is, or was; a machine may have several.
+SPOOL_TAG = "feedfetch.spool"
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
 
 _MOST_METRICS = 1000
@@ -545,6 +548,8 @@ def create_run(
         tags[KEY_TAG] = started.key
     if started.process is not None:
         tags[PROCESS_TAG] = started.process
+    if spool is not None:
+        tags[SPOOL_TAG] = digest_folder(spool.parent)
     if parent_id is not None:
         tags[PARENT] = parent_id
     with explaining_refusals(started.tracking):
