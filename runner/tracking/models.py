@@ -171,8 +171,14 @@ def _register(
     # By which the model's page names its version.
     known = [{"name": name, "version": version.version}]
     client.set_logged_model_tags(logged.model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(known)})
-    if alias is not None:
+    if alias is not None and not _has_newer(client, name, alias, int(version.version)):
         client.set_registered_model_alias(name, alias, version.version)
+
+
+def _has_newer(client: MlflowClient, name: str, alias: str, version: int) -> bool:
+    """Returns whether a newer version has the alias, as where a run is delivered late or again."""
+    held = client.get_registered_model(name).aliases.get(alias)
+    return held is not None and int(held) > version
 
 
 def _specify(tensor: ModelTensor) -> TensorSpec:

@@ -262,6 +262,10 @@ def test_a_registered_model_has_a_version_a_run_and_its_alias_is_that_of_the_las
     log_model(client, second.run_id, result, config.tracking)
     version = client.get_model_version_by_alias("digits of mine", "champion")
     assert (str(version.version), version.run_id) == ("2", second.run_id)
+    # The first one, delivered again.
+    log_model(client, first.run_id, result, config.tracking)
+    version = client.get_model_version_by_alias("digits of mine", "champion")
+    assert (str(version.version), version.run_id) == ("2", second.run_id)
 
 
 @pytest.mark.integration
