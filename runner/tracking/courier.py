@@ -225,7 +225,6 @@ def start_sweep(
     started = describe_start(config, tracking, context, source)
     # What a job is configured with is not what all of them are.
     tags = {key: value for key, value in started.tags.items() if key not in _JOB_TAGS}
-    tags["sweep.folder"] = str(context.output_dir)
     return _open_run(replace(started, name=name, params={}, tags=tags, changes={}), context)
 
 

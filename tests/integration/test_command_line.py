@@ -19,6 +19,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from runner.composition import PROJECT
+from runner.tracking.folders import place_folder
 from runner.verbs import VERBS
 
 pytestmark = pytest.mark.integration
@@ -275,7 +276,7 @@ def test_a_sweep_runs_every_combination_under_a_run_of_its_own(project):
     parent, *jobs = project.runs()
     assert parent.info.run_name == " ".join(varying)
     assert parent.info.status == "FAILED"
-    assert parent.data.tags["sweep.folder"] == f"{project.folder}/sweep"
+    assert parent.data.tags["folder"] == place_folder(project.folder / "sweep")
     assert {job.data.tags["mlflow.parentRunId"] for job in jobs} == {parent.info.run_id}
     assert [job.info.status for job in jobs] == ["FINISHED", "FAILED"] * 3
     assert [job.data.params["data.fold"] for job in jobs] == ["0", "0", "1", "1", "2", "2"]

@@ -241,7 +241,7 @@ def test_a_job_of_a_sweep_is_repeated_alone(tmp_path):
     again, _ = rerun(tmp_path, job.info.run_id)
     assert read_verdict(tmp_path, again) == (job.info.run_id, "bitwise")
     assert "mlflow.parentRunId" not in client.get_run(again).data.tags
-    (sweep,) = [found for found in runs.values() if "sweep.folder" in found.data.tags]
+    (sweep,) = [found for found in runs.values() if "task" not in found.data.tags]
     _, refused = rerun(tmp_path, sweep.info.run_id, check=False)
     assert refused.returncode == 2
     assert "It is the run of a sweep; repeat one of its jobs." in refused.stderr

@@ -100,7 +100,7 @@ def test_a_run_that_did_not_log_its_configuration_is_refused(store):
 
 def test_the_run_of_a_sweep_is_refused(store):
     client, tracking = store
-    run_id = start_run(client, tags={"sweep.folder": "/s"}, resolved=False)
+    run_id = start_run(client, tags={"folder": "/s"}, resolved=False)
     with pytest.raises(ConfigError, match=r"the run of a sweep; repeat one of its jobs"):
         read_origin(tracking, run_id)
 
