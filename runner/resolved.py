@@ -21,6 +21,7 @@ from omegaconf.resolvers import oc
 
 from models.config import ModelConfig
 from runner.config import SCHEMAS, ExperimentConfig, name_kind
+from runner.paths import expand_path
 from runner.secrets import (
     MASK,
     is_secret,
@@ -111,6 +112,7 @@ def read_model(resolved: Mapping[str, Any]) -> ModelConfig:
         resolved: What ``format_resolved`` gave, parsed.
     """
     tree = OmegaConf.create({"model": resolved["config"]["model"]})
+    expand_home(tree)
     schema = OmegaConf.structured(ModelConfig)
     model = cast(ModelConfig, OmegaConf.to_object(OmegaConf.merge(schema, tree.model)))
     stacks = resolved["config"]["data"]["preprocess"]
@@ -137,14 +139,14 @@ def _name_folder() -> str:
 
 
 def expand_home(cfg: DictConfig) -> None:
-    """Writes out the home folder where a value of `cfg` begins with it."""
+    """Writes out the home folder where a path, or an address, in `cfg` begins with it."""
     for keys, value in _find_leaves(OmegaConf.to_container(cfg, resolve=False)):
-        if isinstance(value, str) and value.startswith("~/"):
+        if isinstance(value, str) and (expanded := expand_path(value)) != value:
             *parents, last = keys
             place: Any = cfg
             for key in parents:
                 place = place[key]
-            place[last] = str(Path(value).expanduser())
+            place[last] = expanded
 
 
 @contextmanager

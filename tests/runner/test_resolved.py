@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 import runner.secrets
 from runner.composition import compose_open, open_hydra, to_config
 from runner.paths import expand_argument
-from runner.resolved import find_hidden, format_resolved
+from runner.resolved import expand_home, find_hidden, format_resolved
 from runner.secrets import Redactor, redact
 from runner.tracking.params import flatten_params
 
@@ -101,6 +101,16 @@ def test_a_path_in_the_home_folder_is_read_back(tmp_path):
     assert config.data.file == str(table)
     assert expand_argument("data.file=~/wine.csv") == f"data.file={table}"
     assert expand_argument("~model.layers.drop") == "~model.layers.drop"
+
+
+@pytest.mark.parametrize("scheme", ["", "file://", "sqlite:///"])
+def test_an_address_of_the_home_folder_is_read_back(tmp_path, scheme):
+    given = f"{scheme}{tmp_path}/x.db"
+    assert redact(given) == f"{scheme}~/x.db"
+    cfg = OmegaConf.create({"a": [redact(given), "a~/b ~/c"]})
+    expand_home(cfg)
+    assert cfg.a == [given, "a~/b ~/c"]
+    assert expand_argument(f"a.b={redact(given)}") == f"a.b={given}"
 
 
 def test_a_mapping_that_is_taken_from_another_place_hides_what_is_in_it(monkeypatch):
