@@ -12,14 +12,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from models.problems import ConfigError, expected
 from runner.composition import CONF
 from runner.config import ExperimentConfig, TrackingConfig
 from runner.differences import OVERRIDE, Difference
 from runner.inheritance import OPTION, Inherited, parse_overrides
+from runner.paths import expand_path
 from runner.plan_choice import PlanChoice
 from runner.resolved import format_group
 from runner.tracking.origin import PLACE, Origin
@@ -95,13 +97,14 @@ def read_weights(
     source = given.get(OPTION, _resolve_path(origin, OPTION, origin.resolved["config"][OPTION]))
     if source is None:
         return None
+    source = _read_environment(str(source))
     try:
-        weights: Mapping[str, np.ndarray] = read_run(tracking, str(source), OPTION).weights
+        logged = read_run(tracking, source, OPTION)
     except ConfigError as error:
         why = f"Run {origin.run} took its weights from it, and cannot be repeated without."
         problems = [replace(one, message=f"{one.message} {why}") for one in error.problems]
         raise ConfigError(problems) from error
-    return Inherited(str(source), [], "", {}, weights)
+    return Inherited(logged.run, [], "", {}, logged.weights)
 
 
 def list_overrides(origin: Origin, overrides: Sequence[str]) -> Iterator[Difference]:
@@ -180,10 +183,26 @@ def _resolve_paths(origin: Origin, tree: Any, key: str = "") -> Any:
 
 
 def _resolve_path(origin: Origin, key: str, value: Any) -> Any:
-    if not isinstance(value, str) or not (key in _FILES or value.endswith(_ARRAYS)):
+    """Returns a path as it led; what comes from the environment is still to be read from it."""
+    if not isinstance(value, str):
         return value
-    path = Path(origin.resolved["folder"]).expanduser() / Path(value).expanduser()
-    return str(path) if path.exists() else value
+    read = _read_environment(value)
+    if not (key in _FILES or read.endswith(_ARRAYS)):
+        return value
+    folder = Path(origin.resolved["folder"]).expanduser()
+    if not (folder / expand_path(read)).exists():
+        return value
+    # Where it is read to be a whole path, no folder goes before it.
+    is_whole = Path(expand_path(read)).is_absolute()
+    return expand_path(value) if is_whole else str(folder / value)
+
+
+def _read_environment(value: str) -> str:
+    """Returns `value` with the variables it names as they are; as it is where one is not set."""
+    try:
+        return str(OmegaConf.create([value])[0])
+    except OmegaConfBaseException:
+        return value
 
 
 def _look_up(tree: Any, path: str) -> tuple[bool, Any]:

@@ -8,6 +8,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from models.problems import ConfigError
+from runner import secrets
 from runner.comparison import metric_values
 from runner.composition import compose_open, open_hydra, register, to_config
 from runner.config import OffTrackingConfig
@@ -107,6 +108,26 @@ def test_paths_lead_where_they_led(tmp_path, monkeypatch):
     origin, _ = log_run("model=tabular", "data=table", "data.file=a.csv", "data.targets=[kind]")
     monkeypatch.chdir(here)
     assert compose_again(origin, tmp_path / "conf").data.file == str(there / "a.csv")
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_path_of_the_environment_leads_where_it_led(tmp_path, monkeypatch, is_whole):
+    # What is read from the environment is a secret from then on.
+    monkeypatch.setattr(secrets, "_redactor", secrets.Redactor(None))
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    np.savez(there / "few.npz", image=np.zeros((2, 8, 8, 1)))
+    monkeypatch.setenv("FEW", str(there / "few.npz") if is_whole else "few.npz")
+    monkeypatch.chdir(there)
+    origin, _ = log_run("feeds='${oc.env:FEW}'")
+    assert origin.resolved["config"]["feeds"] == "${oc.env:FEW}"
+    monkeypatch.chdir(here)
+    assert compose_again(origin, tmp_path / "conf").feeds == str(there / "few.npz")
+    origin.resolved["config"]["from_run"] = "${oc.env:FIRST}"
+    monkeypatch.setenv("FIRST", "first")
+    keep_weights(there / "first")
+    assert read_weights(origin, [], OffTrackingConfig()).run == str(there / "first")
 
 
 def test_values_of_the_environment_are_read_anew(tmp_path, monkeypatch):
