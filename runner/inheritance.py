@@ -54,9 +54,15 @@ class Inherited:
         kept = [text for text in overrides if not text.startswith(f"{_SEARCH_PATH}=")]
         # Hydra takes overrides in one row, before or after its flags.
         place = next(i for i, text in enumerate(kept) if text.startswith(f"{OPTION}="))
-        # Of what was the last run when it was named, nothing is to be known later.
+        return self.pin([*kept[:place], *self.added, self.search_path, *kept[place:]])
+
+    def pin(self, overrides: Sequence[str]) -> list[str]:
+        """Returns the user's overrides with the run by its id, however they name it.
+
+        Of what was the last run when it was named, nothing is to be known later.
+        """
         named = f"{OPTION}={_quote(self.run)}"
-        return [*kept[:place], *self.added, self.search_path, named, *kept[place + 1 :]]
+        return [named if text.startswith(f"{OPTION}=") else text for text in overrides]
 
     def settle(self, cfg: DictConfig) -> None:
         """Takes back what the run found of labels that the command, in `cfg`, does without.

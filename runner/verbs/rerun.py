@@ -25,6 +25,9 @@ def run(arguments: list[str]) -> int:
     # The store in which the run is, also where the new one is not to be kept.
     tracking = read_tracking([text for text in overrides if text != "tracking=off"])
     origin = read_origin(tracking, parsed.run)
+    inherited = read_weights(origin, overrides, tracking)
+    if inherited is not None:
+        overrides = inherited.pin(overrides)
     intended = list(list_overrides(origin, overrides))
     repetition = Repetition(
         origin, intended, _SOURCE, tolerance=parsed.tolerance, is_strict=parsed.strict
@@ -36,7 +39,7 @@ def run(arguments: list[str]) -> int:
         declaration = Declaration(
             conf=Path(name),
             main=NAME,
-            inherited=read_weights(origin, overrides, tracking),
+            inherited=inherited,
             verb=[NAME, origin.run],
             tags={RERUN_OF: origin.run},
             witness=repetition,

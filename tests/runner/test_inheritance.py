@@ -188,6 +188,7 @@ def test_a_run_is_named_as_people_name_it_and_noted_by_its_id(tmp_path, monkeypa
         assert inherited.run == run
         assert list(inherited.weights) == ["a.b"]
         assert f"from_run='{run}'" in inherited.extend(given)
+        assert inherited.pin(given) == [f"from_run='{run}'", *store.overrides]
         with open_hydra():
             cfg = compose_open(inherited.extend(given))
         assert (cfg.from_run, cfg.seed) == (run, 5)
