@@ -185,7 +185,12 @@ class _Orphans:
         cursor = read_cursor(file)
         if cursor is not None and cursor.failure is not None:
             return
-        delivery = Delivery.claim(file, self._stores)
+        try:
+            delivery = Delivery.claim(file, self._stores)
+        except OSError as error:
+            # Such as that of somebody else; sync tells of it.
+            log.info("what %s holds is not delivered: %s", file.name, error)
+            return
         if delivery is not None and delivery.is_written:
             delivery.release()
         else:

@@ -127,9 +127,19 @@ class Delivery:
 
     @classmethod
     def claim(cls, file: Path, stores: Stores) -> "Delivery | None":
-        """Returns the delivery of `file`; None where another process has it, or it is gone."""
+        """Returns the delivery of `file`; None where another process has it, or it is gone.
+
+        Raises:
+            OSError: If the folder cannot be written to, or the spool not read.
+        """
         claim = Claim.take(file)
-        return None if claim is None else cls(file, claim, stores)
+        if claim is None:
+            return None
+        try:
+            return cls(file, claim, stores)
+        except OSError:
+            claim.release()
+            raise
 
     def look(self, *, single: bool = False) -> bool:
         """Delivers what has come since the last look, or one entry of it.

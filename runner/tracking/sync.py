@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ from runner.tracking.delivery import Delivery, Stores
 from runner.tracking.leftovers import close_left_running
 from runner.tracking.outages import describe_failure
 from runner.tracking.progress import Progress
+from runner.tracking.spool import SpoolReader
 from runner.tracking.tracker import Status
 
 _MOST_BACKOFF_SECONDS = 5.0
@@ -89,7 +91,11 @@ def sync_runs(tracking: StoreTrackingConfig, wait_seconds: float) -> Iterator[Sy
 
 def _sync_spool(file: Path, stores: Stores) -> tuple[Synced | None, bool]:
     """Returns what became of a spool, None where it was gone, and whether anything was taken."""
-    delivery = Delivery.claim(file, stores)
+    try:
+        delivery = Delivery.claim(file, stores)
+    except OSError as error:
+        reason = f"tracking.spool: {error.filename} cannot be opened: {error.strerror}"
+        return Synced(Outcome.REFUSED, file, entries=_count(file), reason=reason), False
     if delivery is None:
         return (Synced(Outcome.RUNNING, file), False) if file.exists() else (None, False)
     try:
@@ -102,6 +108,15 @@ def _sync_spool(file: Path, stores: Stores) -> tuple[Synced | None, bool]:
         return _describe(delivery, delivery.progress), has_moved
     finally:
         delivery.release()
+
+
+def _count(file: Path) -> int:
+    """Returns how many entries a spool has; 0 where it cannot be read either."""
+    try:
+        with closing(SpoolReader(file)) as reader:
+            return reader.count()
+    except OSError:
+        return 0
 
 
 def _describe(delivery: Delivery, progress: Progress) -> Synced:
