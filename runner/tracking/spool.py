@@ -16,8 +16,9 @@ import pickle
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ _HEADER = struct.Struct("<QI")
 _COUNT = struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
 
+_OTHER_VERSION = (pickle.UnpicklingError, AttributeError, ImportError, TypeError, ValueError)
 _MODULES = (
     "runner.config",
     "runner.feeds",
@@ -265,9 +267,30 @@ def _decode(content: bytes, end: int) -> Spooled:
     body, *buffers = parts
     try:
         time_ms, entry = _EntryUnpickler(io.BytesIO(body), buffers=buffers).load()
-    except (pickle.UnpicklingError, AttributeError, ImportError) as error:
+        _require_fields(entry)
+    except _OTHER_VERSION as error:
         raise SpoolError(f"an entry is not of this version of the project: {error}") from error
     return Spooled(time_ms, entry, end)
+
+
+def _require_fields(value: Any) -> None:
+    """Checks that records have the fields of their classes, since a pickle takes whatever it has.
+
+    Raises:
+        AttributeError: If one has others.
+    """
+    if is_dataclass(value):
+        named = {one.name for one in fields(value)}
+        if differing := named ^ vars(value).keys():
+            kind = type(value).__name__
+            raise AttributeError(f"{kind} has other fields: {', '.join(sorted(differing))}")
+        value = vars(value)
+    if isinstance(value, Mapping):
+        for one in value.values():
+            _require_fields(one)
+    elif isinstance(value, tuple | list):
+        for one in value:
+            _require_fields(one)
 
 
 class _EntryUnpickler(pickle.Unpickler):

@@ -177,8 +177,28 @@ def test_what_waits_is_counted_by_headers_alone(file):
         assert reader.rest_bytes == 0
 
 
-def test_an_entry_of_another_version_is_told_of(file):
-    body = b"crunner.results\nNoLongerThere\n."
+def test_a_record_of_other_fields_is_told_of(file):
+    result = StepsResult(1, 1, np.zeros(1), {})
+    vars(result)["pace"] = 1.0
+    with closing(SpoolWriter(file)) as spool:
+        spool.append(ENTRIES[0])
+        spool.append(ResultLogged(result))
+    with closing(SpoolReader(file)) as reader:
+        told = r"is not of this version of the project: StepsResult has other fields: pace$"
+        entries = reader.read()
+        assert next(entries).entry == ENTRIES[0]
+        with pytest.raises(SpoolError, match=told):
+            next(entries)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"crunner.results\nNoLongerThere\n.",
+        b"(I0\ncrunner.tracking.tracker\nStatus\n(S'PAUSED'\ntRt.",
+    ],
+)
+def test_an_entry_of_another_version_is_told_of(file, body):
     content = struct.pack("<IQ", 1, len(body)) + body
     file.write_bytes(struct.pack("<QI", len(content), zlib.crc32(content)) + content)
     with pytest.raises(SpoolError, match="is not of this version of the project"):
