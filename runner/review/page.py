@@ -110,7 +110,8 @@ def _print_head(console: Console, page: RunPage, now_ms: int) -> None:
         gone = "" if page.folder.is_dir() else "  (gone, or on another machine)"
         _print_line(console, "folder", Text(f"{show_path(page.folder)}{gone}"))
     if page.spool is not None:
-        _print_line(console, "spool", Text(f"{show_path(page.spool)} waits for the store"))
+        what = "is of a run that goes on" if page.is_going_on else "waits for the store"
+        _print_line(console, "spool", Text(f"{show_path(page.spool)} {what}"))
 
 
 def _print_line(console: Console, key: str, value: Text) -> None:

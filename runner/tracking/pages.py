@@ -3,6 +3,7 @@
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from runner.tracking.records import (
     read_record,
     search_runs,
 )
-from runner.tracking.spool import SUFFIX
+from runner.tracking.spool import SUFFIX, SpoolReader
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -86,6 +87,7 @@ class RunPage:
         jobs: The runs under it, in the order in which they started.
         folder: Where it was started; None where it does not tell.
         spool: What waits for the store, or is on its way to it; None for nothing.
+        is_going_on: Whether its process lives, and writes the spool.
     """
 
     run: RunRecord
@@ -97,6 +99,7 @@ class RunPage:
     jobs: tuple[RunRecord, ...]
     folder: Path | None
     spool: Path | None
+    is_going_on: bool = False
 
 
 def read_page(client: "MlflowClient", run: RunRecord, spools: Path) -> RunPage:
@@ -114,6 +117,7 @@ def read_page(client: "MlflowClient", run: RunRecord, spools: Path) -> RunPage:
     )
     artifacts = tuple(list_artifacts(client, run.run_id))
     has_error = any(artifact.path == ERROR for artifact in artifacts)
+    spool = _find_spool(run, spools)
     return RunPage(
         run=run,
         best=dict(_list_best(client, run)),
@@ -123,7 +127,8 @@ def read_page(client: "MlflowClient", run: RunRecord, spools: Path) -> RunPage:
         parent=_read_parent(client, run),
         jobs=tuple(jobs),
         folder=folder,
-        spool=_find_spool(run, spools),
+        spool=spool,
+        is_going_on=spool is not None and _is_written(spool),
     )
 
 
@@ -132,6 +137,15 @@ def _find_spool(run: RunRecord, spools: Path) -> Path | None:
         return None
     spool = spools / f"{run.tags[KEY_TAG]}{SUFFIX}"
     return spool if spool.exists() else None
+
+
+def _is_written(spool: Path) -> bool:
+    try:
+        with closing(SpoolReader(spool)) as reader:
+            return reader.is_written
+    except OSError:
+        # Delivered meanwhile.
+        return False
 
 
 def list_artifacts(

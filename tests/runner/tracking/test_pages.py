@@ -1,10 +1,13 @@
 """All of a run, read from a real store."""
 
+from contextlib import closing
+
 import pytest
 
 from runner.tracking.finding import find_run
 from runner.tracking.folders import place_folder
 from runner.tracking.pages import Artifact, Best, read_page
+from runner.tracking.spool import SpoolWriter
 from tests.stores import Store
 
 
@@ -38,6 +41,10 @@ def test_a_page_holds_all_of_a_run(store):
     assert page.spool == spools / "20260412T093011-482-5d0c.spool"
     (given,) = page.run.inputs
     assert (given.split, given.digest, given.profile) == ("train", "abc", '{"num_rows": 7}')
+    assert not page.is_going_on
+    page.spool.unlink()
+    with closing(SpoolWriter(page.spool)):
+        assert read_page(store.client, page.run, spools).is_going_on
     above = read_page(store.client, find_run(store.client, sweep), spools)
     assert above.spool is None
     assert [job.run_id for job in above.jobs] == [key]
