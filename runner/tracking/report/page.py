@@ -31,6 +31,8 @@ PAGE, STYLE = "page.html", "page.css"
 # In front of the name of an error.
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+:)")
 
+# By which another command finds the run.
+_STORE = ("tracking", *(f"tracking.{key}" for key in ("uri", "database", "artifacts", "spool")))
 _SECOND_MS = 1000
 _DASH = "\N{EN DASH}"
 _MINUTE, _HOUR = 60, 3600
@@ -57,7 +59,7 @@ def format_page(record: Record, figures: Mapping[str, Sequence["Chart"]]) -> str
         started=_format_time(record.started_ms),
         duration=_format_duration((record.ended_ms - record.started_ms) / _SECOND_MS),
         tiles=list_tiles(record),
-        command=_format_command(record),
+        commands=list_commands(record),
         message=find_message(record.end.error),
         error=_cut_lines(record.end.error),
         layers=list_layers(record),
@@ -160,11 +162,16 @@ def _cut_lines(error: str | None) -> str:
     return "\n".join([*lines[:half], "…", *lines[-half:]])
 
 
-def _format_command(record: Record) -> str:
+def list_commands(record: Record) -> list[str]:
+    """Returns what repeats a run: as it was, where a store has it, and as a new command."""
+    commands = []
+    if record.run_id is not None and record.sweep is None:
+        given = record.started.overrides
+        store = [text for text in given if text.partition("=")[0] in _STORE]
+        commands.append(shlex.join(["python", "-m", "runner", "rerun", record.run_id, *store]))
     if "command" in record.tags:
-        return record.tags["command"]
-    multirun = ["-m"] if record.sweep is not None else []
-    return shlex.join(["python", "-m", "runner", *multirun, *record.started.overrides])
+        commands.append(record.tags["command"])
+    return commands
 
 
 def _format_time(time_ms: int) -> str:

@@ -106,9 +106,13 @@ def open_run(config, tmp_path):
     return lambda **context: open_tracker(config, tmp_path, **context)
 
 
-def read_error(run):
+def read_artifact(run, name):
     artifacts = Path(run.info.artifact_uri.removeprefix("file://"))
-    return (artifacts / "error.txt").read_text(encoding="utf-8")
+    return (artifacts / name).read_text(encoding="utf-8")
+
+
+def read_error(run):
+    return read_artifact(run, "error.txt")
 
 
 def spools(folder):
@@ -430,7 +434,9 @@ def test_a_run_closes_what_earlier_ones_left(open_run, client, tmp_path):
     assert client.get_run(finished.stdout).info.status == "RUNNING"
     assert len(spools(tmp_path)) == 1
     with closing(open_run()):
-        assert wait_for_end(client, finished.stdout).info.status == "KILLED"
+        run = wait_for_end(client, finished.stdout)
+        assert run.info.status == "KILLED"
+        assert "ended without a word" in read_artifact(run, "report.html")
         wait_for(lambda: len(spools(tmp_path)) == 1)
 
 

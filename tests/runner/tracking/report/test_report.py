@@ -193,9 +193,9 @@ def test_names_are_text_and_never_html(folder):
     started = start(
         folder,
         name=HOSTILE,
-        tags={"model": HOSTILE, "data": HOSTILE, "task": HOSTILE},
+        tags={"model": HOSTILE, "data": HOSTILE, "task": HOSTILE, "command": HOSTILE},
         params={f"model.layers.{HOSTILE}": HOSTILE},
-        overrides=(HOSTILE,),
+        overrides=(f"tracking={HOSTILE}",),
         changes={f"model.layers.{HOSTILE}": HOSTILE},
     )
     said = (replace(DATA, source=HOSTILE), layers, balance, trace, *train(1), measured)
@@ -261,8 +261,7 @@ def test_what_differs_from_the_defaults_is_marked(folder):
         "model.layers.conv1.strides": None,
         "model.layers.drop.rate": "0.3",
     }
-    page, _ = write(folder, start(folder, overrides=("a b=1",), changes=changes))
-    assert "python -m runner 'a b=1'" in page.text
+    page, _ = write(folder, start(folder, changes=changes))
     assert "model.layers.conv1.filters 16 32" in page.text
     assert "model.layers.drop.rate taken away 0.3" in page.text
     assert "model.layers.conv1.filters 16 changed; default 32" in page.text
@@ -281,12 +280,17 @@ def test_what_a_repetition_does_otherwise_is_marked(folder):
         folder,
         tags={"rerun_of": "feedbeef"},
         params={"seed": "1"},
-        overrides=("rerun", "feedbeef", "seed=1"),
         changes={"seed": "0"},
     )
     page, _ = write(folder, started)
-    assert "python -m runner rerun feedbeef seed=1" in page.text
     assert "What differs from run feedbeef , which this one repeats. value here there" in page.text
+
+
+def test_a_run_is_repeated_from_the_store_that_it_is_in(folder):
+    overrides = ("rerun", "feedbeef", "seed=1", "tracking.database=/a b.db", "tracking.pictures=0")
+    command = "python -m runner rerun feedbeef seed=1"
+    page, _ = write(folder, start(folder, tags={"command": command}, overrides=overrides))
+    assert f"python -m runner rerun abc123 'tracking.database=/a b.db' {command}" in page.text
 
 
 def test_a_failed_run_tells_what_ended_it(folder):
@@ -380,7 +384,9 @@ def test_a_sweep_is_a_table_of_its_jobs(folder):
         JobResult(2, {"seed": "2"}, "FAILED", {}, None, "ValueError: no"),
     ]
     page, _ = write(
-        folder, start(folder, params={}, overrides=("seed=0,1,2",)), summarize_jobs(jobs)
+        folder,
+        start(folder, params={}, tags={"command": "python -m runner -m seed=0,1,2"}),
+        summarize_jobs(jobs),
     )
     assert "python -m runner -m seed=0,1,2" in page.text
     assert "rerun" not in page.text
