@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from runner.tracking.pictures.charts import Chart
 
 _MOST_METRICS = 12
+_LEAST_VALUES = 2
 MOST_TRACES = 3
 _MOST_RESIDUALS = 4
 
@@ -72,7 +73,9 @@ def _draw(planned: Iterator[Callable[[], "Chart"]]) -> Iterator["Chart"]:
 def _plan_curves(record: Record) -> Iterator[Callable[[], "Chart"]]:
     from runner.tracking.pictures.curves import Progress, draw_metric, draw_rate
 
-    if record.training is None or not record.steps:
+    values = sum(len(one.losses) for one in record.steps) + len(record.splits)
+    # One point, of a run that failed in its first steps, is no curve.
+    if record.training is None or not record.steps or values < _LEAST_VALUES:
         return
     progress = Progress(
         steps=record.steps,
