@@ -54,8 +54,14 @@ class MlflowServer:
         }
         self.artifacts.mkdir(parents=True, exist_ok=True)
         with (self.artifacts.parent / f"server-{self.port}.log").open("ab") as log:
+            # What it writes where it is started, as a database of accounts, goes with the rest.
             self.process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=self.artifacts.parent,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._wait()
 

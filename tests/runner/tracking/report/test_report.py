@@ -326,11 +326,10 @@ def test_a_failed_run_tells_what_ended_it(folder):
     assert 'File "a.py"' in page.text
 
 
-def test_a_single_loss_is_no_curve(folder):
-    _, figures = write(folder, start(folder), Started(1, 40, {"train": 40}), steps(1))
-    assert figures == []
-    _, figures = write(folder, start(folder), Started(1, 40, {"train": 40}), steps(2))
-    assert figures == ["curve_loss.png"]
+@pytest.mark.parametrize(("count", "drawn"), [(1, []), (2, ["curve_loss.png"])])
+def test_a_single_loss_is_no_curve(folder, count, drawn):
+    _, figures = write(folder, start(folder), Started(1, 40, {"train": 40}), steps(count))
+    assert figures == drawn
 
 
 def test_a_run_that_was_killed_is_closed_by_whoever_knows(folder):
