@@ -18,8 +18,9 @@ from runner.tracking.collecting import Collector, Garbage, read_age
 from runner.tracking.store import require_store
 
 _SERVER = (
-    "what a server keeps is deleted for good on its own machine: mlflow gc --backend-store-uri "
-    "ITS_DATABASE, with MLFLOW_TRACKING_URI set."
+    "a server deletes nothing for good that is asked for over the network. Where its database can "
+    "be reached: mlflow gc --backend-store-uri ITS_DATABASE, with MLFLOW_TRACKING_URI set to the "
+    "server's address."
 )
 
 

@@ -153,8 +153,9 @@ def test_gc_tells_first_and_deletes_when_asked_to(capsys, tmp_path):
         (
             gc,
             ["tracking=server", "tracking.uri=http://127.0.0.1:9"],
-            "tracking: what a server keeps is deleted for good on its own machine: mlflow gc "
-            "--backend-store-uri ITS_DATABASE, with MLFLOW_TRACKING_URI set.",
+            "tracking: a server deletes nothing for good that is asked for over the network. Where "
+            "its database can be reached: mlflow gc --backend-store-uri ITS_DATABASE, with "
+            "MLFLOW_TRACKING_URI set to the server's address.",
         ),
         (diff, ["a", "b", "tracking=off"], "tracking: nothing is kept with tracking=off."),
         (
