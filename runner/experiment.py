@@ -24,6 +24,7 @@ from runner.config import (
 )
 from runner.console import Reporter
 from runner.data.balance import measure_balance
+from runner.data.digests import digest_inputs
 from runner.data.examples import Dataset, Examples
 from runner.data.provenance import describe_data
 from runner.data.reading import read_examples
@@ -123,7 +124,7 @@ def run_experiment(
             session = stack.enter_context(open_session(graph, config.session))
         with clock.phase("log"), hold_signals():
             tracker = stack.enter_context(closing(_open_tracker(config, context, tracker)))
-            tracker.log_tags({"devices": ", ".join(session.devices)})
+            tracker.log_tags({"devices": ", ".join(session.devices), **digest_inputs(config)})
             tracker.log_result(described)
             if isinstance(config.task, TrainConfig):
                 tracker.log_result(measure_balance(described, Dataset(**splits)))

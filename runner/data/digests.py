@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.config import FileDataConfig
+from runner.config import WEIGHT_FILES, ExperimentConfig, FileDataConfig
+from runner.feeds import flatten_feeds
 
 _CHUNK_BYTES = 2**16
 _MOST_READ = 1000
@@ -51,6 +52,29 @@ def digest_source_files(config: FileDataConfig) -> str:
     return digest_files(
         sorted(file for file in found if not _is_hidden(file.relative_to(path))), config
     )
+
+
+def digest_inputs(config: ExperimentConfig) -> dict[str, str]:
+    """Returns the SHA-256 of the files that a run takes beside its data, as labels of the run.
+
+    These are ``pretrained.digest`` and ``feeds.digest``; several files are told apart as one.
+    """
+    source = config.pretrained.source
+    feeds = {one.file for one in flatten_feeds(config.feeds).values() if one.file is not None}
+    files = {
+        "pretrained": [source] if source is not None and source.endswith(WEIGHT_FILES) else [],
+        "feeds": sorted(feeds),
+    }
+    return {f"{name}.digest": _digest_whole(paths) for name, paths in files.items() if paths}
+
+
+def _digest_whole(files: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        with Path(file).open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _is_hidden(file: Path) -> bool:

@@ -32,6 +32,11 @@ from runner.tracking.tracker import Status, Tracker
 
 RERUN_OF = "rerun_of"
 VERDICT = "rerun.verdict"
+# What is taken from files beside the data, by the label that has its digest.
+_FILES = {
+    "pretrained.digest": "the digest of the weights of pretrained.source",
+    "feeds.digest": "the digest of what is fed",
+}
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +167,10 @@ class Repetition:
         self.differences += compare_tag(
             ENVIRONMENT, "the devices", self.origin.tags.get("devices"), seen.tags.get("devices")
         )
+        for name, what in _FILES.items():
+            self.differences += compare_tag(
+                DATA, what, self.origin.tags.get(name), seen.tags.get(name)
+            )
         self.comparison = compare_runs(
             self.origin.values,
             seen.values,

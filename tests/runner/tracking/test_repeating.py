@@ -108,6 +108,16 @@ def test_another_plan_and_other_devices_are_told():
     ]
 
 
+def test_other_files_of_weights_and_feeds_are_told():
+    repetition = repeat(tags={"feeds.digest": "aa", "pretrained.digest": "bb"})
+    tracker = repetition.follow(NullTracker())
+    tracker.log_tags({"feeds.digest": "cc", "pretrained.digest": "bb"})
+    tracker.close(Status.FINISHED)
+    assert list(map(str, repetition.differences)) == [
+        "data: the digest of what is fed was 'aa' and is 'cc'"
+    ]
+
+
 class Full(NullTracker):
     """Takes no labels, as on a full disk."""
 
