@@ -172,7 +172,7 @@ def test_a_run_that_cannot_be_taken_over_is_told(tmp_path, overrides, message):
     assert str(caught.value) == message.format(folder=tmp_path)
 
 
-def test_a_run_is_named_as_people_name_it_and_noted_by_its_id(tmp_path, monkeypatch):
+def test_a_run_is_named_as_people_name_it_and_noted_by_its_id(tmp_path, monkeypatch, capsys):
     keep_run(tmp_path / "run", "model=mlp", "seed=5")
     store = Store(tmp_path)
     # Reads as a number.
@@ -192,6 +192,7 @@ def test_a_run_is_named_as_people_name_it_and_noted_by_its_id(tmp_path, monkeypa
         with open_hydra():
             cfg = compose_open(inherited.extend(given))
         assert (cfg.from_run, cfg.seed) == (run, 5)
+    assert "Downloading" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
