@@ -107,8 +107,9 @@ def run_experiment(
             reporter.show_warnings(open_process(config.session))
         with clock.phase("data"):
             config, splits, trained, described = _read_data(config)
+            files = digest_inputs(config)
             if context.witness is not None:
-                context.witness.look_at_data(described)
+                context.witness.look_at_data(described, files)
             feeds = read_feeds(config.feeds)
         with clock.phase("adapt"):
             config = config if trained is None else adapt(config, trained)
@@ -124,7 +125,7 @@ def run_experiment(
             session = stack.enter_context(open_session(graph, config.session))
         with clock.phase("log"), hold_signals():
             tracker = stack.enter_context(closing(_open_tracker(config, context, tracker)))
-            tracker.log_tags({"devices": ", ".join(session.devices), **digest_inputs(config)})
+            tracker.log_tags({"devices": ", ".join(session.devices), **files})
             tracker.log_result(described)
             if isinstance(config.task, TrainConfig):
                 tracker.log_result(measure_balance(described, Dataset(**splits)))

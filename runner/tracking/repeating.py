@@ -138,13 +138,19 @@ class Repetition:
         self._is_strict = is_strict
         self.differences += _compare_surroundings(origin, _look_around(source))
 
-    def look_at_data(self, data: DataResult) -> None:
+    def look_at_data(self, data: DataResult, files: Mapping[str, str]) -> None:
         """Tells of all that is not as it was, the data among it.
 
+        Args:
+            data: What is read of the data.
+            files: The digests of files beside it, by the labels that they are logged as.
+
         Raises:
-            ConfigError: If the data are others, and it is strict.
+            ConfigError: If the data or the files are others, and it is strict.
         """
         found = list(compare_data(self.origin.data, data))
+        for name, what in _FILES.items():
+            found += compare_tag(DATA, what, self.origin.tags.get(name), files.get(name))
         is_refused = self._is_strict and bool(found)
         self.differences += [] if is_refused else found
         for one in self.differences:
@@ -167,10 +173,6 @@ class Repetition:
         self.differences += compare_tag(
             ENVIRONMENT, "the devices", self.origin.tags.get("devices"), seen.tags.get("devices")
         )
-        for name, what in _FILES.items():
-            self.differences += compare_tag(
-                DATA, what, self.origin.tags.get(name), seen.tags.get(name)
-            )
         self.comparison = compare_runs(
             self.origin.values,
             seen.values,

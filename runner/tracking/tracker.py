@@ -95,8 +95,12 @@ class Tracker(Protocol):
 class Witness(Protocol):
     """Sees what a run reads, and all that it logs."""
 
-    def look_at_data(self, data: DataResult) -> None:
+    def look_at_data(self, data: DataResult, files: Mapping[str, str]) -> None:
         """Sees what the data of the run were found to be, before a step is taken.
+
+        Args:
+            data: What is read of the data.
+            files: The digests of files beside it, by the labels that they are logged as.
 
         Raises:
             ConfigError: If it is not to be run with them.

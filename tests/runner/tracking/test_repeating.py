@@ -44,7 +44,7 @@ def _clean_tree(monkeypatch):
 
 def test_nothing_is_told_where_all_is_as_it_was(caplog):
     repetition = repeat()
-    repetition.look_at_data(DATA)
+    repetition.look_at_data(DATA, {})
     assert not repetition.differences
     assert not caplog.messages
 
@@ -53,13 +53,13 @@ def test_a_package_of_another_version_is_told_in_a_line(caplog, monkeypatch):
     found = metadata.version
     monkeypatch.setattr(metadata, "version", lambda name: "9.9" if name == "keras" else found(name))
     repetition = repeat(tags={"version.keras": found("keras")})
-    repetition.look_at_data(DATA)
+    repetition.look_at_data(DATA, {})
     assert caplog.messages == [f"environment: keras was {found('keras')} and is 9.9"]
 
 
 def test_another_commit_is_told_in_a_line(caplog):
     repetition = repeat(tags={"mlflow.source.git.commit": "a" * 40})
-    repetition.look_at_data(DATA)
+    repetition.look_at_data(DATA, {})
     (told,) = caplog.messages
     assert told.startswith("code: the commit was aaaaaaaaaaaa and is ")
 
@@ -67,17 +67,17 @@ def test_another_commit_is_told_in_a_line(caplog):
 def test_overrides_are_no_warnings(caplog):
     caplog.set_level(logging.INFO)
     repetition = repeat(intended=[Difference(OVERRIDE, "seed=1, was 0")])
-    repetition.look_at_data(DATA)
+    repetition.look_at_data(DATA, {})
     (record,) = caplog.records
     assert (record.levelname, record.message) == ("INFO", "override: seed=1, was 0")
 
 
 def test_other_data_are_told_or_refused(caplog):
     other = replace(DATA, digest="d2")
-    repeat().look_at_data(other)
+    repeat().look_at_data(other, {})
     assert caplog.messages == ["data: /a.npz has changed: its digest was d1 and is d2"]
     with pytest.raises(ConfigError, match=r"^data: /a\.npz has changed: .* and is d2\.$"):
-        repeat(is_strict=True).look_at_data(other)
+        repeat(is_strict=True).look_at_data(other, {})
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,17 @@ def test_another_plan_and_other_devices_are_told():
     ]
 
 
-def test_other_files_of_weights_and_feeds_are_told():
-    repetition = repeat(tags={"feeds.digest": "aa", "pretrained.digest": "bb"})
-    tracker = repetition.follow(NullTracker())
-    tracker.log_tags({"feeds.digest": "cc", "pretrained.digest": "bb"})
-    tracker.close(Status.FINISHED)
-    assert list(map(str, repetition.differences)) == [
-        "data: the digest of what is fed was 'aa' and is 'cc'"
-    ]
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_other_files_of_weights_and_feeds_are_told_or_refused(is_strict):
+    repetition = repeat(is_strict=is_strict, tags={"feeds.digest": "aa", "pretrained.digest": "bb"})
+    told = "data: the digest of what is fed was 'aa' and is 'cc'"
+    files = {"feeds.digest": "cc", "pretrained.digest": "bb"}
+    if is_strict:
+        with pytest.raises(ConfigError, match=f"^{told}.$"):
+            repetition.look_at_data(DATA, files)
+    else:
+        repetition.look_at_data(DATA, files)
+        assert list(map(str, repetition.differences)) == [told]
 
 
 class Full(NullTracker):
