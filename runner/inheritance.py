@@ -22,6 +22,7 @@ from runner.config import SPLIT_COLUMNS, ExperimentConfig, ImagesDataConfig, Tra
 from runner.resolved import expand_home, format_group
 from runner.tracking.finding import WHAT
 from runner.tracking.runs import read_run
+from runner.validation import validate_tracking
 
 OPTION = "from_run"
 
@@ -164,19 +165,26 @@ def parse_overrides(overrides: Sequence[str]) -> Iterator[Override]:
 
 
 def read_tracking(overrides: Sequence[str]) -> TrackingConfig:
-    """Returns the store that `overrides` choose."""
+    """Returns the store that `overrides` choose.
+
+    Raises:
+        ConfigError: If it cannot be one, as with user information in its address.
+    """
     chosen = [text for text in overrides if text.startswith(("tracking", _SEARCH_PATH))]
     with open_hydra():
         cfg = compose_open(chosen)
         expand_home(cfg)
-        return cast(TrackingConfig, OmegaConf.to_object(cfg.tracking))
+        tracking = cast(TrackingConfig, OmegaConf.to_object(cfg.tracking))
+    if problems := list(validate_tracking(tracking)):
+        raise ConfigError(problems)
+    return tracking
 
 
 def require_tracking(overrides: Sequence[str]) -> TrackingConfig:
     """Returns the store that `overrides`, which set nothing else, choose.
 
     Raises:
-        ConfigError: If one of them sets something else.
+        ConfigError: If one of them sets something else, or what ``read_tracking`` raises it for.
     """
     others = [text for text in overrides if not text.startswith(("tracking", _SEARCH_PATH))]
     if others:

@@ -149,9 +149,17 @@ def _describe_main(
 
 
 def _name_run(origin: Origin, overrides: Sequence[str]) -> str:
-    return " ".join(
-        [origin.name, *(text for text in overrides if not text.startswith(_IRRELEVANT))]
-    )
+    """Returns the run's name, without what is set anew, and what is."""
+    named = [text for text in overrides if not text.startswith(_IRRELEVANT)]
+    keys = {_read_key(text) for text in named}
+    words = [
+        word for word in origin.name.split(" ") if "=" not in word or _read_key(word) not in keys
+    ]
+    return " ".join([*words, *named])
+
+
+def _read_key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
 
 
 def _pin(origin: Origin) -> dict[str, Any]:

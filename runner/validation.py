@@ -84,7 +84,7 @@ def validate(config: ExperimentConfig) -> None:
         *check_call("optimizer", "optimizers", config.optimizer, trusted=config.trusted_modules),
         *_validate_plan(config),
         *validate_session(config.session),
-        *_validate_tracking(config.tracking),
+        *validate_tracking(config.tracking),
         *validate_registration(config.tracking, config.task),
         *_validate_replacements(config),
         *_validate_fetches(config),
@@ -439,7 +439,8 @@ def _validate_mask(config: ExperimentConfig, mask: list[bool]) -> Iterator[Probl
             yield expected("task.mask", what, list(mask))
 
 
-def _validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
+def validate_tracking(tracking: TrackingConfig) -> Iterator[Problem]:
+    """Yields what is wrong with where runs are kept, for verbs that read them too."""
     yield from _validate_schema("tracking", tracking, TrackingConfig)
     if not tracking.experiment:
         yield expected("tracking.experiment", "a name", tracking.experiment)

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from models.problems import ConfigError, expected
 from runner.command import Declaration, run_declared
 from runner.comparison_report import describe_comparison, is_explained
 from runner.exits import FAILED
@@ -21,6 +22,8 @@ _TOLERANCE = 1e-6
 def run(arguments: list[str]) -> int:
     """Returns 0 where the runs agree, or why they do not is known; 1 where nothing explains it."""
     parsed = _parse(arguments)
+    if not parsed.tolerance >= 0:
+        raise ConfigError([expected("--tolerance", "a number of 0 or more", parsed.tolerance)])
     overrides: list[str] = parsed.overrides
     # The store in which the run is, also where the new one is not to be kept.
     tracking = read_tracking([text for text in overrides if text != "tracking=off"])

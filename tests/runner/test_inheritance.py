@@ -10,7 +10,7 @@ import yaml
 from models.problems import ConfigError
 from runner.composition import compose_config, compose_open, open_hydra, to_config
 from runner.data.sources.table import read_table
-from runner.inheritance import inherit
+from runner.inheritance import inherit, require_tracking
 from runner.resolved import FILE, find_hidden, format_resolved
 from runner.tracking.archives import write_arrays
 from runner.tracking.folders import place_folder
@@ -231,3 +231,9 @@ def test_weights_of_bfloat16_come_back_as_they_were(tmp_path):
     read = inherited.weights["a.kernel"]
     assert read.dtype == ml_dtypes.bfloat16
     assert read.tolist() == kernel.tolist()
+
+
+def test_a_verb_takes_no_address_with_user_information():
+    uri = "tracking.uri=http://ann:letmein@127.0.0.1:5000"
+    with pytest.raises(ConfigError, match=r"tracking\.uri: expected an address without user"):
+        require_tracking(["tracking=server", uri])

@@ -1,5 +1,6 @@
 """The configuration of a run, composed anew from what it logged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -193,3 +194,10 @@ def test_a_run_that_it_went_by_and_is_gone_is_told(tmp_path):
     message = r"^from_run: .* Run abc took its weights from it, and cannot be repeated without\.$"
     with pytest.raises(ConfigError, match=message):
         read_weights(origin, [], OffTrackingConfig())
+
+
+def test_a_repetition_is_named_for_what_is_set_anew(tmp_path):
+    origin, _ = log_run("seed=1", "task.epochs=2", *STORE)
+    named = replace(origin, name="cnn seed=1 task.epochs=2")
+    again = compose_again(named, tmp_path / "conf", "seed=2")
+    assert again.tracking.run_name == "cnn task.epochs=2 seed=2"

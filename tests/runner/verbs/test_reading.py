@@ -49,6 +49,11 @@ def test_runs_takes_options_in_any_place(store, capsys):
     assert [line.split(",")[1] for line in out.splitlines()] == ["name", "one [red]"]
 
 
+def test_files_are_read_without_bars(store, capsys):
+    assert diff.run(["one [red]", "two", *store.overrides]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_runs_says_where_there_are_none(store, capsys, tmp_path):
     assert call(runs, capsys, store, "--filter", "seed=9")[1] == "no run has seed=9\n"
     empty = Store(tmp_path)
