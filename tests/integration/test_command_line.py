@@ -134,6 +134,7 @@ def test_the_main_job_trains_to_its_accuracy_and_logs_all_of_it(project):
     )
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_a_run_bit_for_bit_across_processes_wherever_started(project, tmp_path):
     overrides = ("task.epochs=2", "task.examples=359")
     first = project.run(*overrides)
@@ -653,6 +654,7 @@ def test_a_model_of_a_keras_file_is_run_and_trained_further(project):
     assert project.runs()[-1].data.metrics["test/accuracy"] > 0.8
 
 
+@pytest.mark.slow
 def test_the_ui_shows_the_store_of_a_run(project):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])

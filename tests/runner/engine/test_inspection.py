@@ -286,6 +286,7 @@ def test_the_cost_of_every_layer_of_keras_is_known(compose, name):
     assert bool(totals.unknown or totals.varying_outputs) == (name in VARYING)
 
 
+@pytest.mark.slow
 def test_every_layer_of_a_thousand_is_counted(inspect_text):
     layers = "".join(f"  d{index}: {{type: Dense, units: 8}}\n" for index in range(1000))
     result = inspect_text(

@@ -144,6 +144,7 @@ def test_determinism_and_the_log_level_stay_for_the_process():
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_deterministic_bits_are_the_same_on_any_number_of_cores():
     code = """
 import hashlib
