@@ -29,6 +29,7 @@ from runner.results import RunOutcome
 from runner.secrets import redact, redact_files
 from runner.sweep.parent import Sweep
 from runner.tracking.courier import start_courier
+from runner.tracking.selection import select_store
 from runner.tracking.store import prepare_store
 from runner.tracking.tracker import RunContext, Witness
 from runner.validation import validate
@@ -184,9 +185,9 @@ def _repeat_command(overrides: Sequence[str]) -> list[str]:
 
 
 def _ui_command(overrides: Sequence[str]) -> list[str]:
-    """Returns the command that opens the store of a run of `overrides`, as typed from here."""
-    store = [text for text in overrides if text.startswith("tracking")]
-    return [_python(), "-m", "runner", "ui", *store]
+    """Returns the command that opens the store of a run of `overrides`, quoted for a shell."""
+    words = [_python(), "-m", "runner", "ui", *select_store(overrides)]
+    return [shlex.quote(word) for word in words]
 
 
 def _python() -> str:

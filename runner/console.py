@@ -72,7 +72,8 @@ class Reporter:
         """Shows nothing yet.
 
         Args:
-            open_command: The command that opens the MLflow UI, to which a run's id is added.
+            open_command: The command that opens the MLflow UI, quoted for a shell, to which a run's
+                id is added.
             console: Where to write, standard output if None; only the end is written where that
                 is no terminal.
         """

@@ -2,6 +2,7 @@
 
 import getpass
 import logging
+import shlex
 import threading
 import time
 import traceback
@@ -34,6 +35,7 @@ from runner.tracking.metadata import collect_metadata, format_patch
 from runner.tracking.params import flatten_params
 from runner.tracking.parcels import Courier, get_courier
 from runner.tracking.progress import Progress
+from runner.tracking.selection import select_store
 from runner.tracking.spool import SUFFIX, SpoolWriter
 from runner.tracking.system import SystemMonitor
 from runner.tracking.tracker import RunContext, Status, TrackingError
@@ -258,8 +260,7 @@ def _open_run(started: RunStarted, context: RunContext) -> SpoolTracker:
 
 def _name_sync(overrides: Sequence[str]) -> str:
     """Returns the command that delivers what waits where `overrides` have it."""
-    store = [text for text in overrides if text.startswith("tracking")]
-    return " ".join(["python -m runner sync", *store])
+    return shlex.join(["python", "-m", "runner", "sync", *select_store(overrides)])
 
 
 def describe_start(

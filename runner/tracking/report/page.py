@@ -22,6 +22,7 @@ from runner.tracking.report.tables import (
     list_short_features,
 )
 from runner.tracking.report.thumbnails import list_thumbnails
+from runner.tracking.selection import select_store
 
 if TYPE_CHECKING:
     from runner.tracking.pictures.charts import Chart
@@ -31,8 +32,6 @@ PAGE, STYLE = "page.html", "page.css"
 # In front of the name of an error.
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+:)")
 
-# By which another command finds the run.
-_STORE = ("tracking", *(f"tracking.{key}" for key in ("uri", "database", "artifacts", "spool")))
 _SECOND_MS = 1000
 _DASH = "\N{EN DASH}"
 _MINUTE, _HOUR = 60, 3600
@@ -166,8 +165,7 @@ def list_commands(record: Record) -> list[str]:
     """Returns what repeats a run: as it was, where a store has it, and as a new command."""
     commands = []
     if record.run_id is not None and record.sweep is None:
-        given = record.started.overrides
-        store = [text for text in given if text.partition("=")[0] in _STORE]
+        store = select_store(record.started.overrides)
         commands.append(shlex.join(["python", "-m", "runner", "rerun", record.run_id, *store]))
     if "command" in record.tags:
         commands.append(record.tags["command"])
