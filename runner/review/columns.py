@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runner.tracking.queries import is_lower_better, split_name
+from models.problems import ConfigError, expected
+from runner.tracking.queries import Name, is_lower_better, split_name
 from runner.tracking.records import RunRecord
 
+_KINDS = ("metrics", "params", "tags", "attributes")
 _TEST = "test/"
 _OVERRIDDEN = re.compile(r"(?:^|\s)\+*([^\s=~]+)=")
 
@@ -17,7 +19,7 @@ class Column:
     """A column of a list of runs.
 
     Attributes:
-        kind: ``metrics``, ``params`` or ``tags``.
+        kind: ``metrics``, ``params``, ``tags`` or ``attributes``.
         key: The name of what stands in it.
     """
 
@@ -26,8 +28,10 @@ class Column:
 
     def read(self, run: RunRecord) -> str | float | None:
         """Returns what stands in it of `run`; None for nothing."""
-        value: str | float | None = getattr(run, self.kind).get(self.key)
-        return value
+        has: Mapping[str, str | float | None] = (
+            _list_attributes(run) if self.kind == "attributes" else getattr(run, self.kind)
+        )
+        return has.get(self.key)
 
 
 def choose_metrics(runs: Sequence[RunRecord]) -> list[Column]:
@@ -52,9 +56,38 @@ def choose_params(runs: Sequence[RunRecord]) -> list[Column]:
 
 
 def read_columns(names: str) -> list[Column]:
-    """Returns the columns of `names`, which commas part."""
-    parts = (part.strip() for part in names.split(","))
-    return [Column(*split_name(part)) for part in parts if part]
+    """Returns the columns of `names`, which commas part.
+
+    Raises:
+        ConfigError: If one is of something of which there are several a run.
+    """
+    parts = [part.strip() for part in names.split(",")]
+    columns = [Column(*split_name(part)) for part in parts if part]
+    for column in columns:
+        if column.kind not in _KINDS:
+            what = "metrics, params, tags or what each run has"
+            raise ConfigError([expected("--columns", what, f"{column.kind}.{column.key}")])
+    return columns
+
+
+def list_empty(columns: Sequence[Column], runs: Sequence[RunRecord]) -> list[Name]:
+    """Returns the names of `columns` in which nothing stands, of any of `runs`."""
+    return [
+        (column.kind, column.key)
+        for column in columns
+        if all(column.read(run) is None for run in runs)
+    ]
+
+
+def _list_attributes(run: RunRecord) -> dict[str, str | float | None]:
+    """Returns what each run has, by MLflow's names."""
+    return {
+        "run_id": run.run_id,
+        "run_name": run.name,
+        "status": run.status,
+        "start_time": run.start_ms,
+        "end_time": run.end_ms,
+    }
 
 
 def _list_set(run: RunRecord) -> Iterator[str]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.problems import ConfigError, Problem, did_you_mean, expected
-from runner.tracking.queries import write_filter, write_order
+from runner.tracking.naming import require_names
+from runner.tracking.queries import Name, read_filter, read_order, write_filter, write_order
 from runner.tracking.records import (
     NEWEST_FIRST,
     PARENT,
@@ -84,7 +85,8 @@ def list_runs(client: "MlflowClient", query: Query) -> Listing:
     """Returns the runs that `query` asks for.
 
     Raises:
-        ConfigError: If there is no such experiment, or MLflow does not understand the filter.
+        ConfigError: If there is no such experiment, MLflow does not understand the filter, or no
+            run has what is filtered or sorted by.
     """
     from mlflow.exceptions import MlflowException
 
@@ -103,10 +105,20 @@ def list_runs(client: "MlflowClient", query: Query) -> Listing:
     except MlflowException as error:
         path = "--filter" if query.filter else "--sort"
         raise ConfigError([Problem(path, f"MLflow does not take it: {error.message}")]) from error
+    if not found:
+        require_names(client, read_filter(query.filter), "--filter")
+    elif query.sort is not None and not _has(found[0], read_order(query.sort)):
+        # Those that have it come first.
+        require_names(client, [read_order(query.sort)], "--sort")
     shown = found[: query.limit]
     rows = _nest(client, shown) if query.sort is None else map(ListedRun, shown)
     others = tuple(name for name in known if name not in (*experiments, _UNUSED))
     return Listing(tuple(rows), experiments, others, len(found) > len(shown))
+
+
+def _has(run: RunRecord, name: Name) -> bool:
+    kind, key = name
+    return key in getattr(run, kind, {})
 
 
 def _choose_experiments(

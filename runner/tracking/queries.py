@@ -7,7 +7,10 @@ with ``/`` or ``.`` without backticks. ``test/accuracy > 0.9 and optimizer.learn
 
 import re
 
-from models.problems import ConfigError, expected
+from models.problems import ConfigError, did_you_mean, expected
+
+# Of which kind something is, in MLflow's word, and its name.
+Name = tuple[str, str]
 
 _KINDS = {
     "attribute": "attributes",
@@ -36,6 +39,7 @@ _ATTRIBUTES = {
     "created": "start_time",
     "user_id": "user_id",
 }
+_STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 _TOP_PARAMS = ("seed",)
 # A value with a space in it, in no quotes.
 _LOOSE = re.compile(r"[^'\"(].*\s.*", re.DOTALL)
@@ -71,11 +75,25 @@ def write_order(text: str) -> str:
     tags ascend, times descend.
     """
     direction = _DIRECTION.search(text.strip())
-    name = _DIRECTION.sub("", text.strip())
-    kind, key = split_name(name, default="metrics")
+    kind, key = read_order(text)
     descends = (kind == "metrics" and not is_lower_better(key)) or key.endswith("_time")
     order = direction[1].upper() if direction else ("DESC" if descends else "ASC")
-    return f"{_quote_name(kind, key)} {order}"
+    return f"{quote_name(kind, key)} {order}"
+
+
+def read_order(text: str) -> Name:
+    """Returns the name in `text`, what to sort by."""
+    return split_name(_DIRECTION.sub("", text.strip()), default="metrics")
+
+
+def read_filter(text: str) -> list[Name]:
+    """Returns the names in the filter `text` that a run has to have to be found.
+
+    Raises:
+        ConfigError: If a part of it is no comparison.
+    """
+    matches = [_match(part, text) for part in _split(text)] if text.strip() else []
+    return [_read_name(match) for match in matches if _write_operator(match) != "IS NULL"]
 
 
 def is_lower_better(metric: str) -> bool:
@@ -83,7 +101,7 @@ def is_lower_better(metric: str) -> bool:
     return _LOWER_IS_BETTER.search(metric) is not None
 
 
-def split_name(name: str, *, default: str = "tags") -> tuple[str, str]:
+def split_name(name: str, *, default: str = "tags") -> Name:
     """Returns the kind of a name, in MLflow's word, and the name without it.
 
     Args:
@@ -114,27 +132,49 @@ def _split(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _write_comparison(part: str, text: str) -> str:
+def quote_name(kind: str, key: str) -> str:
+    """Returns a name with its kind as MLflow takes it."""
+    return f"{kind}.{key}" if re.fullmatch(r"\w+", key) else f"{kind}.`{key}`"
+
+
+def _match(part: str, text: str) -> re.Match[str]:
     match = _COMPARISON.fullmatch(part)
     if match is None or _LOOSE.fullmatch(match["value"]):
         what = "comparisons such as test/accuracy > 0.9, joined by and"
         hint = "A value that has spaces needs quotes."
         raise ConfigError([expected("--filter", what, text, hint)])
+    return match
+
+
+def _write_operator(match: re.Match[str]) -> str:
     operator = " ".join(match["operator"].upper().split())
-    operator = "=" if operator == "==" else operator
-    is_number = operator in _ORDERED
-    kind, key = split_name(match["name"], default="metrics" if is_number else "tags")
+    return "=" if operator == "==" else operator
+
+
+def _read_name(match: re.Match[str]) -> Name:
+    is_number = _write_operator(match) in _ORDERED
+    return split_name(match["name"], default="metrics" if is_number else "tags")
+
+
+def _write_comparison(part: str, text: str) -> str:
+    match = _match(part, text)
+    operator = _write_operator(match)
+    kind, key = _read_name(match)
     value = match["value"]
     if kind == "attributes" and key == "status":
         value = value.upper()
+        if operator in ("=", "!="):
+            _require_status(value.strip("'\""))
     if not value or value[0] in "'\"(" or kind == "metrics" or key.endswith("_time"):
         shown = value
     else:
         # As params are written.
         value = str(float(value)) if _EXPONENT.fullmatch(value) else value
         shown = f'"{value}"' if "'" in value else f"'{value}'"
-    return f"{_quote_name(kind, key)} {operator} {shown}".rstrip()
+    return f"{quote_name(kind, key)} {operator} {shown}".rstrip()
 
 
-def _quote_name(kind: str, key: str) -> str:
-    return f"{kind}.{key}" if re.fullmatch(r"\w+", key) else f"{kind}.`{key}`"
+def _require_status(value: str) -> None:
+    if value not in _STATUSES:
+        hint = did_you_mean(value, _STATUSES)
+        raise ConfigError([expected("--filter", "a status", value, hint)])

@@ -6,8 +6,10 @@ import sys
 from models.problems import ConfigError, expected
 from runner.clock import now_ms
 from runner.inheritance import require_tracking
+from runner.review.columns import list_empty, read_columns
 from runner.review.runs import format_runs_csv, format_runs_json, print_runs
 from runner.tracking.listing import Query, list_runs
+from runner.tracking.naming import require_names
 from runner.tracking.store import open_client
 
 _LIMIT = 20
@@ -35,7 +37,11 @@ def run(arguments: list[str]) -> int:
         in_all=parsed.all,
         is_folded=parsed.fold,
     )
-    listing = list_runs(open_client(require_tracking(parsed.overrides)), query)
+    client = open_client(require_tracking(parsed.overrides))
+    listing = list_runs(client, query)
+    if parsed.columns is not None:
+        missing = list_empty(read_columns(parsed.columns), listing.sought)
+        require_names(client, missing, "--columns")
     if parsed.json:
         sys.stdout.write(f"{format_runs_json(listing)}\n")
     elif parsed.csv:

@@ -77,6 +77,34 @@ def test_an_unknown_experiment_is_told(store):
     )
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            {"sort": "tset/accuracy"},
+            "--sort: no run has a metric 'tset/accuracy'; did you mean 'test/accuracy'?",
+        ),
+        (
+            {"filter": "test/acuracy > 0.9 and sed=1"},
+            "--filter: no run has a metric 'test/acuracy'; did you mean 'test/accuracy'?\n"
+            "--filter: no run has a tag 'sed'; did you mean 'seed'?",
+        ),
+        ({"filter": "zzz.zzz=1"}, "--filter: no run has a param 'zzz.zzz'."),
+    ],
+)
+def test_names_that_no_run_has_are_told(store, query, message):
+    with pytest.raises(ConfigError) as caught:
+        list_runs(store.client, Query(**query))
+    assert str(caught.value) == message
+
+
+def test_names_that_only_runs_have_that_are_not_listed_are_taken(store):
+    store.add("elsewhere", age=1000, experiment="wine", metrics={"only/here": float("-inf")})
+    store.add("too", age=1001, experiment="wine", tags={"owner": ""})
+    assert names(store, filter="only/here > 3 and owner=me and test/accuracy > 2") == []
+    assert names(store, sort="only/here", limit=1) == ["new"]
+
+
 def test_a_filter_that_mlflow_does_not_take_is_told(store):
     with pytest.raises(ConfigError, match=r"^--filter: MLflow does not take it: "):
         list_runs(store.client, Query(filter="metrics.loss like 3"))

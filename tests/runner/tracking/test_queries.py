@@ -3,7 +3,7 @@
 import pytest
 
 from models.problems import ConfigError
-from runner.tracking.queries import write_filter, write_order
+from runner.tracking.queries import read_filter, write_filter, write_order
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,25 @@ from runner.tracking.queries import write_filter, write_order
 )
 def test_a_filter_is_written_in_mlflows_syntax(text, wanted):
     assert write_filter(text) == wanted
+
+
+def test_a_filter_names_what_a_run_has_to_have():
+    text = "test/accuracy > 0.9 and seed=1 and status=failed and params.x is null"
+    assert read_filter(text) == [
+        ("metrics", "test/accuracy"),
+        ("params", "seed"),
+        ("attributes", "status"),
+    ]
+    assert read_filter(" ") == []
+
+
+@pytest.mark.parametrize("text", ["status=FINISHD", "status != 'finishd'"])
+def test_what_is_no_status_is_told(text):
+    with pytest.raises(ConfigError) as caught:
+        write_filter(text)
+    assert str(caught.value) == (
+        "--filter: expected a status; received 'FINISHD' (str). Did you mean 'FINISHED'?"
+    )
 
 
 @pytest.mark.parametrize("text", ["accuracy", "a=1 and", "a > 1 or b < 2 and c"])

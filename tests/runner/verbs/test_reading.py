@@ -49,6 +49,17 @@ def test_runs_takes_options_in_any_place(store, capsys):
     assert [line.split(",")[1] for line in out.splitlines()] == ["name", "one [red]"]
 
 
+def test_columns_that_no_run_has_are_told(store, capsys):
+    with pytest.raises(ConfigError) as caught:
+        runs.run(["--columns", "seed,tset/accuracy", *store.overrides])
+    message = "--columns: no run has a metric 'tset/accuracy'; did you mean 'test/accuracy'?"
+    assert str(caught.value) == message
+    _, out = call(runs, capsys, store, "--columns", "test/accuracy,status", "--limit", "1")
+    assert out.splitlines()[1].split()[-2:] == ["0.7500", "FINISHED"]
+    with pytest.raises(ConfigError, match=r"^--columns: expected metrics, params, tags or what"):
+        runs.run(["--columns", "dataset.name", *store.overrides])
+
+
 def test_files_are_read_without_bars(store, capsys):
     assert diff.run(["one [red]", "two", *store.overrides]) == 0
     assert capsys.readouterr().err == ""
