@@ -18,7 +18,12 @@ from runner.config import StoreTrackingConfig
 from runner.tracking.cursor import Claim, Cursor, read_cursor, write_cursor
 from runner.tracking.entries import RunEnded, RunStarted
 from runner.tracking.mlflow import MlflowRun, create_run, find_runs, open_store, remove_twins
-from runner.tracking.outages import describe_failure, is_timeout, is_transient
+from runner.tracking.outages import (
+    describe_failure,
+    is_access_refused,
+    is_timeout,
+    is_transient,
+)
 from runner.tracking.progress import Progress
 from runner.tracking.spool import Spooled, SpoolError, SpoolReader
 from runner.tracking.store import store_uri
@@ -159,7 +164,7 @@ class Delivery:
         except SpoolError as error:
             self._end_damaged(str(error), Status.FAILED)
         except ConfigError as error:
-            self._refuse(error.problems[0])
+            self._refuse(error.problems[0], error)
         except Exception as error:  # noqa: BLE001  whatever a store raises must not end the others
             self._note_failure(error)
         return self._read > before
@@ -314,14 +319,15 @@ class Delivery:
             outage = describe_failure(error) if self._store is None else self._store.outage
             self.progress = replace(self.progress, outage=outage)
         else:
-            self._refuse(Problem("tracking", f"MLflow refused it: {describe_failure(error)}."))
+            problem = Problem("tracking", f"MLflow refused it: {describe_failure(error)}.")
+            self._refuse(problem, error)
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, problem: Problem, error: Exception) -> None:
         """Takes note of what is refused for good; the run ends as FAILED, once it ends."""
         self.progress = replace(self.progress, problem=problem, outage=None)
-        self._acknowledged = replace(self._acknowledged, failure=problem.message)
-        with suppress(OSError):
-            self._save()
+        if not is_access_refused(error):
+            # Of who delivers nothing is to be said of the run.
+            self._note_refusal(problem.message)
         last = self._pending
         self._pending = None
         if self._run is None:
@@ -336,9 +342,17 @@ class Delivery:
         message = "" if problem is None else problem.message
         with suppress(Exception):
             run.fail(f"MLflow did not take all of it: {message}\n", self._last_ms)
+            # Now it is said in the store, whoever was refused.
+            self._note_refusal(message)
         self.progress = replace(self.progress, status=Status.FAILED)
         self._end()
         self._claim.release()
+
+    def _note_refusal(self, message: str) -> None:
+        """Has it known to who delivers the rest that the store did not take all."""
+        self._acknowledged = replace(self._acknowledged, failure=message)
+        with suppress(OSError):
+            self._save()
 
     def _finish(self, run: MlflowRun, end: RunEnded) -> None:
         """Removes the spool of a run that is delivered whole."""

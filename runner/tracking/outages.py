@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import requests
 from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
 
+from runner.tracking.server import AccessError
+
+_ACCESS = (401, 403)
+_ACCESS_CODES = {code for code, status in ERROR_CODE_TO_HTTP_STATUS.items() if status in _ACCESS}
 _HTTP_TOO_OFTEN = (408, 425, 429)
 _HTTP_NOT_IMPLEMENTED = 501
 _HTTP_SERVER = 500
@@ -70,6 +74,19 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, MlflowException):
         return _is_transient_status(ERROR_CODE_TO_HTTP_STATUS.get(error.error_code, _HTTP_SERVER))
     return bool(getattr(error, "connection_invalidated", False))
+
+
+def is_access_refused(error: BaseException) -> bool:
+    """Returns whether the store refuses who asks, and might let another do it."""
+    for cause in _causes(error):
+        match cause:
+            case AccessError():
+                return True
+            case requests.exceptions.HTTPError() if cause.response is not None:
+                return cause.response.status_code in _ACCESS
+            case MlflowException() if cause.error_code in _ACCESS_CODES:
+                return True
+    return False
 
 
 def is_timeout(error: BaseException) -> bool:

@@ -34,11 +34,16 @@ class ServerUnreachableError(ConnectionError):
     """A server gives no answer now, as it may later; the message says why."""
 
 
+class AccessError(ConfigError):
+    """A server does not let who asks do what is asked; another may."""
+
+
 def check_server(tracking: ServerTrackingConfig) -> None:
     """Asks the server for its version and for an experiment. Imports MLflow.
 
     Raises:
-        ConfigError: If it is no MLflow server, one too old, or refuses who asks.
+        ConfigError: If it is no MLflow server, or one too old.
+        AccessError: If it refuses who asks.
         ServerUnreachableError: If it gives no answer in MLFLOW_HTTP_REQUEST_TIMEOUT, or 10 seconds
             where that is not set, or says that it cannot.
     """
@@ -55,7 +60,7 @@ def explaining_refusals(tracking: StoreTrackingConfig) -> Iterator[None]:
     """Turns what a server does not permit into a refusal of the configuration.
 
     Raises:
-        ConfigError: If the server does not let the user do what the block does.
+        AccessError: If the server does not let the user do what the block does.
     """
     from mlflow.exceptions import MlflowException
 
@@ -64,7 +69,7 @@ def explaining_refusals(tracking: StoreTrackingConfig) -> Iterator[None]:
     except MlflowException as error:
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
         if isinstance(tracking, ServerTrackingConfig) and status in _REFUSALS:
-            raise ConfigError([_describe_refusal(tracking, status)]) from error
+            raise AccessError([_describe_refusal(tracking, status)]) from error
         raise
 
 
@@ -102,7 +107,7 @@ def _ask(
     if answer.status_code == HTTPStatus.FORBIDDEN and _WRONG_HOST in answer.text:
         raise ConfigError([_describe_host(tracking)])
     if answer.status_code in _REFUSALS:
-        raise ConfigError([_describe_refusal(tracking, answer.status_code)])
+        raise AccessError([_describe_refusal(tracking, answer.status_code)])
     if answer.status_code in _BUSY or answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         message = f"{tracking.uri} answers {answer.status_code} {answer.reason}".rstrip()
         raise ServerUnreachableError(message)

@@ -137,6 +137,24 @@ def test_a_server_that_refuses_refuses_the_configuration(config, proxy, tmp_path
     assert not list((tmp_path / "spool").iterdir())
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_of_who_delivers_leaves_no_mark_on_the_run(proxy, client, tmp_path, status):
+    address = f"tracking.uri={proxy.uri}"
+    config = configure(tmp_path, "tracking=server", address, "tracking.wait_seconds=0")
+    proxy.set("refuse")
+    with closing(open_tracker(config, tmp_path)) as tracker:
+        log_steps(tracker, 2)
+    parcels._close_couriers()
+    proxy.set(status)
+    refused = sync(tmp_path, "--wait=0")
+    assert (refused.returncode, refused.stdout[:9]) == (1, "refused  ")
+    proxy.set(None)
+    assert sync(tmp_path).stdout.startswith("delivered")
+    run = find_run(client, tracker.key)
+    assert run.info.status == "FINISHED"
+    assert "error.txt" not in [one.path for one in client.list_artifacts(run.info.run_id)]
+
+
 def test_a_server_that_comes_late_has_all_of_the_run(config, proxy, client, tmp_path):
     proxy.set("refuse")
     with closing(open_tracker(config, tmp_path)) as tracker:

@@ -8,7 +8,13 @@ import requests
 from mlflow.exceptions import MlflowException, RestException
 from sqlalchemy.exc import OperationalError
 
-from runner.tracking.outages import describe_failure, is_timeout, is_transient
+from runner.tracking.outages import (
+    describe_failure,
+    is_access_refused,
+    is_timeout,
+    is_transient,
+)
+from runner.tracking.server import AccessError
 
 
 def raise_from(outer, cause):
@@ -114,3 +120,20 @@ def test_a_failure_is_told_by_what_it_came_from():
     assert describe_failure(error) == told
     assert not is_timeout(error)
     assert is_timeout(raise_from(MlflowException("a long story"), TimeoutError("timed out")))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_refused"),
+    [
+        (answer(401), True),
+        (answer(403), True),
+        (answer(400), False),
+        (AccessError([]), True),
+        (RestException({"error_code": "PERMISSION_DENIED", "message": "no"}), True),
+        (RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}), False),
+        (raise_from(MlflowException("failed"), answer(401)), True),
+        (ValueError("no"), False),
+    ],
+)
+def test_who_is_refused_is_told_from_what_is(error, is_refused):
+    assert is_access_refused(error) is is_refused
