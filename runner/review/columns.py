@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.problems import ConfigError, expected
+from runner.review.settled import settle_values
 from runner.tracking.queries import Name, is_lower_better, split_name
 from runner.tracking.records import RunRecord
 
@@ -42,11 +43,11 @@ def choose_metrics(runs: Sequence[RunRecord]) -> list[Column]:
 
 
 def choose_params(runs: Sequence[RunRecord]) -> list[Column]:
-    """Returns the params in which `runs` differ.
+    """Returns the params in which `runs` differ, as each chose what was left to it.
 
     First those that somebody set, then what most of them have, then what has the most values.
     """
-    configured = [run.params for run in runs if run.params]
+    configured = [settle_values(run.params, run) for run in runs if run.params]
     counts = Counter(name for params in configured for name in params)
     values = {name: {params.get(name) for params in configured} for name in counts}
     differing = [name for name in counts if len(values[name]) > 1]

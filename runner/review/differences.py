@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.review.cells import format_value
+from runner.review.settled import PLAN, is_same_path, list_pinned, settle_values
 from runner.tracking.contents import RunContents
 from runner.tracking.records import InputRecord, RunRecord
 
 _LAYERS = "model.layers"
-# What says where a run is kept, and nothing of what it is.
-_LEFT_OUT = ("tracking.", "plan.measurements")
 _COMMIT = "mlflow.source.git.commit"
 _CODE = {_COMMIT: "commit", "git.dirty": "dirty"}
 _HOST = ("host", "platform", "devices", "plan")
@@ -82,7 +81,7 @@ def _compare_mappings(first: Mapping[str, Any], second: Mapping[str, Any]) -> It
 def _compare_configs(first: RunContents, second: RunContents) -> Iterator[Difference]:
     """Yields the layers that one alone has, then each value that differs."""
     if first.config is None or second.config is None:
-        yield from _compare_params(first.run.params, second.run.params)
+        yield from _compare_params(first, second)
         return
     ours, theirs = _list_layers(first.config), _list_layers(second.config)
     for name in dict.fromkeys([*ours, *theirs]):
@@ -93,20 +92,33 @@ def _compare_configs(first: RunContents, second: RunContents) -> Iterator[Differ
     orders = [[name for name in layers if name in both] for layers in (ours, theirs)]
     yield from _compare("order of layers", *(", ".join(order) for order in orders))
     flat = [dict(_flatten("", _without_layers(each.config, both))) for each in (first, second)]
-    for difference in _compare_mappings(*flat):
-        if not difference.name.startswith(_LEFT_OUT):
-            yield difference
+    yield from _compare_values(first, second, flat[0], flat[1])
 
 
-def _compare_params(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[Difference]:
+def _compare_values(
+    first: RunContents, second: RunContents, ours: Mapping[str, str], theirs: Mapping[str, str]
+) -> Iterator[Difference]:
+    """Yields the values by dotted path that differ, but for what was chosen alike."""
+    left_out = list_pinned((first.run, ours), (second.run, theirs))
+    if all("plan" in each.run.tags for each in (first, second)):
+        # The plans that were taken are compared beside the host.
+        left_out |= {*PLAN}
+    settled = (settle_values(ours, first.run), settle_values(theirs, second.run))
+    for one in _compare_mappings(*settled):
+        is_same = isinstance(one.first, str) and isinstance(one.second, str)
+        is_same = is_same and is_same_path((one.first, one.second), (first.folder, second.folder))
+        if not is_same and one.name not in left_out:
+            yield one
+
+
+def _compare_params(first: RunContents, second: RunContents) -> Iterator[Difference]:
     """Yields what differs where a run kept no configuration; the run of a sweep has none at all."""
-    if bool(first) != bool(second):
-        sides = (f"{len(params)} values" if params else None for params in (first, second))
+    ours, theirs = first.run.params, second.run.params
+    if bool(ours) != bool(theirs):
+        sides = (f"{len(params)} values" if params else None for params in (ours, theirs))
         yield Difference("all of it", next(sides), next(sides))
         return
-    for difference in _compare_mappings(first, second):
-        if not difference.name.startswith(_LEFT_OUT):
-            yield difference
+    yield from _compare_values(first, second, ours, theirs)
 
 
 def _list_layers(config: Mapping[str, Any]) -> Mapping[str, Any]:

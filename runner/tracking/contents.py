@@ -26,20 +26,23 @@ class RunContents:
         config: Its whole configuration; None where it kept none.
         patch: What its code had besides the commit; empty for nothing.
         requirements: The packages that were installed, a line each; empty where they are unknown.
+        folder: Where its command was given, which paths are relative to; empty where unknown.
     """
 
     run: RunRecord
     config: Mapping[str, Any] | None
     patch: str
     requirements: str
+    folder: str = ""
 
 
 def read_contents(client: "MlflowClient", run: RunRecord) -> RunContents:
     """Returns what the files of `run` hold."""
-    config = yaml.safe_load(read_text(client, run.run_id, RESOLVED) or "null")
+    resolved = yaml.safe_load(read_text(client, run.run_id, RESOLVED) or "{}")
     return RunContents(
         run,
-        None if config is None else config["config"],
+        resolved.get("config"),
         read_text(client, run.run_id, PATCH) or "",
         read_text(client, run.run_id, REQUIREMENTS) or "",
+        resolved.get("folder", ""),
     )

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PARENT = "mlflow.parentRunId"
+# Names the run that one repeats.
+RERUN_OF = "rerun_of"
 # By which a run is found before its id is known: the name of its spool.
 KEY_TAG = "feedfetch.run"
 NEWEST_FIRST = ("attributes.start_time DESC",)

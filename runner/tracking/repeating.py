@@ -30,7 +30,6 @@ from runner.tracking.metrics import list_arrays, list_metrics
 from runner.tracking.origin import PREDICTIONS, Origin
 from runner.tracking.tracker import Status, Tracker
 
-RERUN_OF = "rerun_of"
 VERDICT = "rerun.verdict"
 # What is taken from files beside the data, by the label that has its digest.
 _FILES = {

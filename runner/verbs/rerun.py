@@ -13,7 +13,8 @@ from runner.inheritance import read_tracking
 from runner.repetition import NAME, list_overrides, read_weights, write_conf
 from runner.tracking.finding import WHAT
 from runner.tracking.origin import read_origin
-from runner.tracking.repeating import RERUN_OF, Repetition
+from runner.tracking.records import RERUN_OF
+from runner.tracking.repeating import Repetition
 
 _SOURCE = Path(__file__).parent
 _TOLERANCE = 1e-6

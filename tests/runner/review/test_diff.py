@@ -72,6 +72,59 @@ def test_the_same_differs_in_nothing():
     }
 
 
+AUTO = {"name": "auto", "jit_compile": None, "measurements": {"step": [1.0]}}
+PINNED = {"name": "step", "jit_compile": True, "measurements": None}
+CHOSEN = replace(RUN, tags={**RUN.tags, "plan": "step, XLA, 1 thread"})
+REPEATED = replace(CHOSEN, run_id="b" * 32, tags={**CHOSEN.tags, "rerun_of": RUN.run_id})
+
+
+def test_a_repetition_differs_in_nothing():
+    first = contents(
+        CHOSEN,
+        plan=AUTO,
+        session={"intra_op_parallelism_threads": None},
+        task={"name": "train", "stop": {"minutes": 0.5, "steps": None}},
+        data={"file": "a.csv", "validation": "~/b.csv"},
+    )
+    second = contents(
+        REPEATED,
+        plan=PINNED,
+        session={"intra_op_parallelism_threads": 1},
+        task={"name": "train", "stop": {"minutes": None, "steps": 73}},
+        data={"file": "~/here/a.csv", "validation": "~/b.csv"},
+    )
+    first, second = replace(first, folder="~/here"), replace(second, folder="/elsewhere")
+    assert compare(second, first) == {}
+    assert compare(first, second) == {}
+
+
+def test_what_a_repetition_does_otherwise_is_told():
+    stop = {"minutes": None, "steps": 73}
+    first = contents(CHOSEN, task={"name": "train", "stop": {**stop, "minutes": 0.5}}, plan=AUTO)
+    tags = {**REPEATED.tags, "overrides": "task.stop.steps=9", "plan": "loop"}
+    second = contents(
+        replace(REPEATED, tags=tags),
+        task={"name": "train", "stop": {**stop, "steps": 9}},
+        plan={**PINNED, "name": "loop"},
+    )
+    assert compare(second, first) == {
+        "configuration": [
+            Difference("task.stop.minutes", "0.5", "null"),
+            Difference("task.stop.steps", "73", "9"),
+            Difference("session.intra_op_parallelism_threads", "1", None),
+        ],
+        "host": [Difference("plan", "step, XLA, 1 thread", "loop")],
+    }
+
+
+def test_predictions_of_a_repetition_are_in_a_folder_of_their_own():
+    tasks = ({"name": "predict", "file": file} for file in ("p.csv", "/runs/2/p.csv"))
+    first, second = (
+        contents(run, task=task) for run, task in zip((CHOSEN, REPEATED), tasks, strict=True)
+    )
+    assert compare(second, first) == {}
+
+
 def test_layers_are_added_removed_and_changed():
     layers = {
         "logits": {**LAYERS["logits"], "units": 5, "kernel_initializer": {"type": "Ones"}},

@@ -85,6 +85,18 @@ def test_in_a_pipe_all_is_told_in_even_columns():
     assert all(line == line.rstrip() for line in [header, *rows])
 
 
+def test_what_a_run_chose_for_itself_is_no_column_where_another_has_it_set():
+    auto = {"plan.name": "auto", "plan.jit_compile": "null", "plan.measurements": "{}"}
+    pinned = {"plan.name": "loop", "plan.jit_compile": "true", "plan.measurements": "null"}
+    threads = {"session.intra_op_parallelism_threads": "1"}
+    tags = {"plan": "loop, XLA, 1 thread"}
+    runs = [
+        record(1, "a", params={**auto, "seed": "0"}, tags=tags),
+        record(2, "b", params={**pinned, **threads, "seed": "1"}, tags=tags),
+    ]
+    assert show(listing(runs))[0].split() == ["run", "name", "age", "status", "time", "seed"]
+
+
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_a_terminal_has_as_many_columns_as_fit(width):
     lines = show(width=width)
