@@ -1,7 +1,7 @@
 """Compares what two runs logged, value by value: bit for bit, within a tolerance, or not."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -44,6 +44,8 @@ class Compared:
         first: The first of the values that differ, of either run; None where none does, or the
             shapes differ.
         place: Where that is, such as ``step 3`` or ``[0, 2]``; "" for a metric of one step.
+        first_difference: The relative difference of these.
+        largest_place: Where the largest is, as ``place``.
         note: What else is to be known, such as shapes that differ.
     """
 
@@ -52,6 +54,8 @@ class Compared:
     difference: float = 0.0
     first: tuple[object, object] | None = None
     place: str = ""
+    first_difference: float = 0.0
+    largest_place: str = ""
     note: str = ""
 
 
@@ -122,10 +126,9 @@ def _compare(name: str, old: Values, new: Values, tolerance: float, is_whole: bo
             note = f"{len(old.values)} values, and {len(new.values)}"
         old, new = _share_steps(old, old.steps, new, new.steps)
     compared = _judge(name, old.values, new.values, np.maximum(*_sizes(old, new)), tolerance)
-    if compared.first is not None and len(old.values) > 1 and old.steps is not None:
-        compared = replace(compared, place=f"step {old.steps[int(compared.place)]}")
-    elif compared.place:
-        compared = replace(compared, place="")
+    steps = old.steps
+    is_long = steps is not None and len(steps) > 1
+    compared = _name_places(compared, lambda index: f"step {steps[index]}" if is_long else "")
     return replace(compared, verdict=Verdict.DIFFERENT, note=note) if note else compared
 
 
@@ -155,31 +158,42 @@ def _compare_arrays(name: str, old: np.ndarray, new: np.ndarray, tolerance: floa
         compared = _judge(name, *numbers, max(map(_largest, numbers)), tolerance)
     else:
         compared = _judge_texts(name, old.astype(str), new.astype(str))
-    if compared.place and old.ndim:
-        index = np.unravel_index(int(compared.place), old.shape)
-        return replace(compared, place=str([int(one) for one in index]))
-    return replace(compared, place="")
+    return _name_places(
+        compared,
+        lambda index: (
+            str([int(one) for one in np.unravel_index(index, old.shape)]) if old.ndim else ""
+        ),
+    )
+
+
+def _name_places(compared: Compared, name: Callable[[int], str]) -> Compared:
+    """Returns `compared` with its places, which are indices in all, as `name` has them."""
+    places = {"place": compared.place, "largest_place": compared.largest_place}
+    return replace(compared, **{key: name(int(at)) for key, at in places.items() if at})
 
 
 def _judge(
     name: str, old: np.ndarray, new: np.ndarray, scale: np.ndarray | float, tolerance: float
 ) -> Compared:
-    """Returns how alike numbers are; the place of the first that differ is its index in all."""
+    """Returns how alike numbers are; places are indices in all."""
     is_same = (old == new) | (np.isnan(old) & np.isnan(new))
     if is_same.all():
         return Compared(name, Verdict.BITWISE)
     with np.errstate(all="ignore"):
         relative = np.where(is_same, 0.0, np.abs(old - new) / scale)
     # Of a number and none.
-    relative = np.nan_to_num(relative, nan=np.inf)
+    relative = np.nan_to_num(relative, nan=np.inf).ravel()
     index = int(np.flatnonzero(~is_same)[0])
-    largest = float(relative.max())
+    at = int(relative.argmax())
+    largest = float(relative[at])
     return Compared(
         name,
         Verdict.WITHIN if largest <= tolerance else Verdict.DIFFERENT,
         largest,
         (old.ravel()[index].item(), new.ravel()[index].item()),
         str(index),
+        first_difference=float(relative[index]),
+        largest_place=str(at),
     )
 
 
@@ -189,7 +203,7 @@ def _judge_texts(name: str, old: np.ndarray, new: np.ndarray) -> Compared:
         return Compared(name, Verdict.BITWISE)
     index = int(differing[0])
     first = (str(old.ravel()[index]), str(new.ravel()[index]))
-    return Compared(name, Verdict.DIFFERENT, np.inf, first, str(index))
+    return Compared(name, Verdict.DIFFERENT, np.inf, first, str(index), np.inf, str(index))
 
 
 def _is_number(array: np.ndarray) -> bool:

@@ -112,7 +112,9 @@ def _describe(compared: Compared) -> str:
         before, after = _format(*compared.first)
         place = f"{compared.place}: " if compared.place else ""
         parts.append(f"{place}was {before}, is {after}")
-        parts.append(f"relative difference {compared.difference:.2g}")
+        parts.append(f"relative difference {compared.first_difference:.2g}")
+        if compared.largest_place != compared.place:
+            parts.append(f"at most {compared.difference:.2g}, in {compared.largest_place}")
     return "; ".join(parts)
 
 

@@ -55,6 +55,22 @@ def test_both_values_of_what_differs_are_told_and_why():
     assert is_explained(comparison, [CHANGED])
 
 
+def test_the_first_difference_and_the_largest_are_told_with_their_places():
+    before = {
+        "step/loss": metric_values([(0, 1.0), (1, 1.0), (2, 1.0)]),
+        "weights/a": Values(np.array([[4.0, 1.0], [3.0, 2.0]])),
+    }
+    after = {
+        "step/loss": metric_values([(0, 1.0), (1, 0.75), (2, 0.25)]),
+        "weights/a": Values(np.array([[4.0, 2.0], [3.0, 0.0]])),
+    }
+    assert describe(compare(before, after))[1:3] == [
+        "         step/loss  step 1: was 1, is 0.75; relative difference 0.25; at most 0.75, "
+        "in step 2",
+        "         weights/a  [0, 1]: was 1, is 2; relative difference 0.25; at most 0.5, in [1, 1]",
+    ]
+
+
 def test_values_that_differ_in_the_last_digit_are_told_apart():
     comparison = compare_runs(values(0.1), values(0.1 + 2**-56), tolerance=0, is_whole=True)
     (line,) = [line for line in describe(comparison) if "test/loss" in line]
