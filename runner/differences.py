@@ -57,40 +57,59 @@ class LoggedData:
     splits: Mapping[str, tuple[str, int | None]]
 
 
-def compare_data(before: LoggedData, now: DataResult) -> Iterator[Difference]:
-    """Yields how data differ from those of an earlier run: as a whole, then split by split."""
+def compare_data(
+    before: LoggedData, now: DataResult, *, is_split_anew: bool = False
+) -> Iterator[Difference]:
+    """Yields how data differ from those of an earlier run, all of it in a line.
+
+    Args:
+        before: What the run logged of its data.
+        now: What is read.
+        is_split_anew: Whether something is set that splits follow from; of the same data, others
+            are no difference then.
+    """
     if not before.digest:
         text = "what the run read was not logged, so it cannot be compared"
         yield Difference(DATA, text, is_known=False)
         return
-    digests = f"its digest was {before.digest} and is {now.digest}"
-    if before.digest != now.digest:
-        if before.source == now.source:
-            yield Difference(DATA, f"{now.source} has changed: {digests}")
-        else:
-            yield Difference(DATA, f"it was {before.source} and is {now.source}; {digests}")
-    elif now.source_digest is not None and before.source_digest != now.source_digest:
-        digests = f"its digest was {before.source_digest or 'none'} and is {now.source_digest}"
-        yield Difference(DATA, f"{now.source} has changed, but not what is read of it: {digests}")
+    parts = list(_compare_whole(before, now))
+    if not parts and is_split_anew:
+        return
     for name in dict.fromkeys([*before.splits, *now.splits]):
-        yield from _compare_split(name, before, now)
+        parts += _compare_split(name, before, now)
+    if parts:
+        yield Difference(DATA, f"{_name_change(before, now)}: {'; '.join(parts)}")
 
 
-def _compare_split(name: str, before: LoggedData, now: DataResult) -> Iterator[Difference]:
+def _compare_whole(before: LoggedData, now: DataResult) -> Iterator[str]:
+    """Yields how the digests of the source and of what is read of it differ."""
+    if now.source_digest is not None and before.source_digest != now.source_digest:
+        yield f"the file was {before.source_digest or 'unknown'} and is {now.source_digest}"
+    if before.digest != now.digest:
+        yield f"all that is read was {before.digest} and is {now.digest}"
+
+
+def _name_change(before: LoggedData, now: DataResult) -> str:
+    whole = list(_compare_whole(before, now))
+    if whole and before.source != now.source:
+        return f"it was {before.source} and is {now.source}, by digest"
+    if whole and before.digest == now.digest:
+        return f"{now.source} has changed, but not what is read of it"
+    return f"{now.source} has changed, by digest" if whole else "the splits are others, by digest"
+
+
+def _compare_split(name: str, before: LoggedData, now: DataResult) -> Iterator[str]:
     if name not in now.splits or name not in before.splits:
         if before.splits:
             where = "the run had it" if name in before.splits else "the run had none"
             is_there = "there is one" if name in now.splits else "there is none"
-            yield Difference(DATA, f"split {name}: {where}, and now {is_there}")
+            yield f"split {name}: {where}, and now {is_there}"
         return
     digest, rows = before.splits[name]
     split = now.splits[name]
-    if digest == split.digest:
-        return
-    counts = f"{split.examples} rows"
-    if rows is not None and rows != split.examples:
-        counts = f"{rows} rows were {split.examples}"
-    yield Difference(DATA, f"split {name}: {counts}; its digest was {digest} and is {split.digest}")
+    if digest != split.digest:
+        was = "" if rows in (None, split.examples) else f", {rows} before"
+        yield f"split {name} ({split.examples} rows{was}) was {digest} and is {split.digest}"
 
 
 def compare_environment(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Difference]:

@@ -15,6 +15,8 @@ from runner.tracking.records import InputRecord, RunRecord
 _LAYERS = "model.layers"
 _COMMIT = "mlflow.source.git.commit"
 _CODE = {_COMMIT: "commit", "git.dirty": "dirty"}
+_DATA = {"data.source_digest": "digest of the file", "data.digest": "digest of all"}
+_NAMES = {**_CODE, **_DATA}
 _HOST = ("host", "platform", "devices", "plan")
 _VERSION = "version."
 # What is not the same in two runs of the same.
@@ -58,7 +60,7 @@ def compare_runs(first: RunContents, second: RunContents, *, with_times: bool) -
         "configuration": _compare_configs(first, second),
         "code": _compare_code(first, second),
         "environment": _compare_environments(first, second),
-        "data": _compare_data(first.run.inputs, second.run.inputs),
+        "data": _compare_data(first.run, second.run),
         "host": _compare_tags(first.run, second.run, _HOST),
         "metrics": _compare_metrics(first.run.metrics, second.run.metrics, measured=False),
     }
@@ -154,7 +156,7 @@ def _compare_tags(
     first: RunRecord, second: RunRecord, names: Sequence[str]
 ) -> Iterator[Difference]:
     for name in names:
-        yield from _compare(_CODE.get(name, name), first.tags.get(name), second.tags.get(name))
+        yield from _compare(_NAMES.get(name, name), first.tags.get(name), second.tags.get(name))
 
 
 def _compare_environments(first: RunContents, second: RunContents) -> Iterator[Difference]:
@@ -176,10 +178,10 @@ def _read_pins(text: str) -> dict[str, str]:
     return {match[1].lower(): match[2] for match in matches if match is not None}
 
 
-def _compare_data(
-    first: Sequence[InputRecord], second: Sequence[InputRecord]
-) -> Iterator[Difference]:
-    yield from _compare_mappings(dict(_describe_inputs(first)), dict(_describe_inputs(second)))
+def _compare_data(first: RunRecord, second: RunRecord) -> Iterator[Difference]:
+    yield from _compare_tags(first, second, tuple(_DATA))
+    inputs = (dict(_describe_inputs(run.inputs)) for run in (first, second))
+    yield from _compare_mappings(*inputs)
 
 
 def _describe_inputs(inputs: Sequence[InputRecord]) -> Iterator[tuple[str, Any]]:

@@ -73,7 +73,7 @@ from runner.tracking.metrics import list_metrics
 from runner.tracking.models import log_model
 from runner.tracking.outages import is_transient
 from runner.tracking.pictures.plan import Drawable, name_file, plan_pictures
-from runner.tracking.records import KEY_TAG, PARENT
+from runner.tracking.records import KEY_TAG, PARENT, RERUN_OF
 from runner.tracking.report.figures import MOST_TRACES, UNDRAWABLE, draw_trace
 from runner.tracking.residuals import format_residuals
 from runner.tracking.runs import PREPROCESS, WEIGHTS
@@ -149,6 +149,7 @@ class MlflowRun:
         self._has_pictures = started.tracking.pictures > 0
         self._pictures = started.tracking.pictures
         self._tracking = started.tracking
+        self._is_repetition = RERUN_OF in started.tags
         self._metrics: list[Metric] = []
         self._flushed_at = time.monotonic()
         self._time_ms = 0
@@ -354,8 +355,11 @@ class MlflowRun:
             max_results=1,
         )
         digests = [run.data.tags["data.source_digest"] for run in runs]
-        if digests and digests != [result.source_digest]:
-            self._log_tags({"data.changed_since": runs[0].info.run_id})
+        if not digests or digests == [result.source_digest]:
+            return
+        self._log_tags({"data.changed_since": runs[0].info.run_id})
+        # A repetition has told of it already.
+        if not self._is_repetition:
             log.warning(
                 "data: %s has changed since run %s: its digest was %s and is %s",
                 result.source,

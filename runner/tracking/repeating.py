@@ -30,6 +30,8 @@ from runner.tracking.metrics import list_arrays, list_metrics
 from runner.tracking.origin import PREDICTIONS, Origin
 from runner.tracking.tracker import Status, Tracker
 
+# Overrides by which rows of the same data come to other splits.
+_OF_SPLITS = ("seed=", "data.split", "data.fold")
 VERDICT = "rerun.verdict"
 # What is taken from files beside the data, by the label that has its digest.
 _FILES = {
@@ -135,6 +137,7 @@ class Repetition:
         self.comparison: Comparison | None = None
         self._tolerance = tolerance
         self._is_strict = is_strict
+        self._is_split_anew = any(one.text.startswith(_OF_SPLITS) for one in intended)
         self.differences += _compare_surroundings(origin, _look_around(source))
 
     def look_at_data(self, data: DataResult, files: Mapping[str, str]) -> None:
@@ -147,7 +150,7 @@ class Repetition:
         Raises:
             ConfigError: If the data or the files are others, and it is strict.
         """
-        found = list(compare_data(self.origin.data, data))
+        found = list(compare_data(self.origin.data, data, is_split_anew=self._is_split_anew))
         for name, what in _FILES.items():
             found += compare_tag(DATA, what, self.origin.tags.get(name), files.get(name))
         is_refused = self._is_strict and bool(found)

@@ -155,6 +155,8 @@ def test_a_run_whose_plan_was_measured_is_repeated_by_that_plan(trained):
         rf"^rerun +of {run_id}: bit for bit the same, \d+ metrics", finished.stdout, re.M
     )
     assert list_differences(finished) in ([], ["nothing that is known"])
+    differing = start("-m", "runner", "diff", run_id, again, *store_in(folder), cwd=folder)
+    assert differing.stdout.splitlines()[-1] == "nothing differs"
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     plans = [client.get_run(each).data.tags["plan"] for each in (run_id, again)]
     assert plans[0] == plans[1]
@@ -172,10 +174,12 @@ def test_a_row_of_the_data_that_changed_is_told(trained):
         file.write_bytes(kept)
     assert read_verdict(folder, again) == (run_id, "different")
     told = list_differences(finished)
-    assert re.fullmatch(rf"data: {file} has changed: its digest was \w+ and is \w+", told[0])
     # The row is of one split.
-    assert len(told) == 2
-    assert re.fullmatch(r"data: split \w+: \d+ rows; its digest was \w+ and is \w+", told[1])
+    changed = r"the file was \w+ and is \w+; all that is read was \w+ and is \w+"
+    split = r"split \w+ \(\d+ rows\) was \w+ and is \w+"
+    assert len(told) == 1
+    assert re.fullmatch(rf"data: {file} has changed, by digest: {changed}; {split}", told[0])
+    assert len(re.findall(r"^warning +data: ", finished.stdout + finished.stderr, re.M)) == 1
     assert refused.returncode == 2
     assert f"data: {file} has changed" in refused.stderr
     assert not re.search(r"^run ", refused.stdout, re.M)

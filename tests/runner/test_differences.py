@@ -40,30 +40,39 @@ def test_data_that_are_the_same_are_no_difference():
     assert not texts(compare_data(BEFORE, data()))
 
 
-def test_one_row_is_told_by_source_and_split_with_both_digests():
+def test_one_row_is_told_once_by_file_whole_and_split():
     assert texts(compare_data(BEFORE, data(digest="d2", source_digest="s2", test=("e2", 20)))) == [
-        "data: /a.csv has changed: its digest was d1 and is d2",
-        "data: split test: 20 rows; its digest was e1 and is e2",
+        "data: /a.csv has changed, by digest: the file was s1 and is s2; all that is read was d1 "
+        "and is d2; split test (20 rows) was e1 and is e2"
     ]
 
 
 def test_rows_that_came_are_counted():
-    told = texts(compare_data(BEFORE, data(digest="d2", train=("t2", 81))))
-    assert told[1] == "data: split train: 80 rows were 81; its digest was t1 and is t2"
+    (told,) = texts(compare_data(BEFORE, data(digest="d2", train=("t2", 81))))
+    assert told.endswith("; split train (81 rows, 80 before) was t1 and is t2")
 
 
 def test_another_source_and_another_split_are_told():
     told = texts(compare_data(BEFORE, data(source="/b.csv", digest="d2", test=None)))
     assert told == [
-        "data: it was /a.csv and is /b.csv; its digest was d1 and is d2",
-        "data: split test: the run had it, and now there is none",
+        "data: it was /a.csv and is /b.csv, by digest: all that is read was d1 and is d2; "
+        "split test: the run had it, and now there is none"
     ]
 
 
 def test_a_file_that_is_read_as_it_was_is_told_too():
     assert texts(compare_data(BEFORE, data(source_digest="s2"))) == [
-        "data: /a.csv has changed, but not what is read of it: its digest was s1 and is s2"
+        "data: /a.csv has changed, but not what is read of it: the file was s1 and is s2"
     ]
+
+
+def test_other_splits_of_the_same_data_are_told_where_nothing_explains_them():
+    now = data(test=("e2", 20))
+    told = "data: the splits are others, by digest: split test (20 rows) was e1 and is e2"
+    assert texts(compare_data(BEFORE, now)) == [told]
+    assert not texts(compare_data(BEFORE, now, is_split_anew=True))
+    (told,) = texts(compare_data(BEFORE, data(digest="d2", test=("e2", 20)), is_split_anew=True))
+    assert told.startswith("data: /a.csv has changed, by digest: all that is read was d1 and is d2")
 
 
 def test_data_that_were_not_logged_cannot_be_compared():

@@ -149,6 +149,8 @@ def test_code_environment_data_host_status_and_metrics_are_compared():
         tags={
             **RUN.tags,
             "mlflow.source.git.commit": "2" * 40,
+            "data.digest": "d2",
+            "data.source_digest": "s2",
             "host": "there",
             "version.keras": "3.16",
         },
@@ -160,7 +162,12 @@ def test_code_environment_data_host_status_and_metrics_are_compared():
         "status": [Difference("status", "FINISHED", "FAILED")],
         "code": [Difference("commit", "1" * 40, "2" * 40)],
         "environment": [Difference("keras", "3.15", "3.16")],
-        "data": [Difference("train digest", "abc", "abd"), Difference("train rows", 10, 11)],
+        "data": [
+            Difference("digest of the file", None, "s2"),
+            Difference("digest of all", None, "d2"),
+            Difference("train digest", "abc", "abd"),
+            Difference("train rows", 10, 11),
+        ],
         "host": [Difference("host", "here", "there")],
         "metrics": [
             Difference("more", None, 1.0),

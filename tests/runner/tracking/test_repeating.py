@@ -75,9 +75,20 @@ def test_overrides_are_no_warnings(caplog):
 def test_other_data_are_told_or_refused(caplog):
     other = replace(DATA, digest="d2")
     repeat().look_at_data(other, {})
-    assert caplog.messages == ["data: /a.npz has changed: its digest was d1 and is d2"]
-    with pytest.raises(ConfigError, match=r"^data: /a\.npz has changed: .* and is d2\.$"):
+    told = "data: /a.npz has changed, by digest: all that is read was d1 and is d2"
+    assert caplog.messages == [told]
+    with pytest.raises(ConfigError, match=r"^data: /a\.npz has changed, .* and is d2\.$"):
         repeat(is_strict=True).look_at_data(other, {})
+
+
+@pytest.mark.parametrize("text", ["seed=1, was 0", "data.split.test=0.5, was 0.2", "data.fold=1"])
+def test_splits_that_follow_from_an_override_are_no_other_data(caplog, text):
+    splits = {"test": replace(DATA.splits["test"], digest="e2")}
+    other = replace(DATA, splits=splits)
+    repeat(intended=[Difference(OVERRIDE, text)], is_strict=True).look_at_data(other, {})
+    repeat(intended=[Difference(OVERRIDE, "model=mlp")]).look_at_data(other, {})
+    (told,) = caplog.messages
+    assert told.startswith("data: the splits are others, by digest: split test (20 rows) was e1")
 
 
 @pytest.mark.parametrize(
