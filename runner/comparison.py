@@ -126,9 +126,8 @@ def _compare(name: str, old: Values, new: Values, tolerance: float, is_whole: bo
             note = f"{len(old.values)} values, and {len(new.values)}"
         old, new = _share_steps(old, old.steps, new, new.steps)
     compared = _judge(name, old.values, new.values, np.maximum(*_sizes(old, new)), tolerance)
-    steps = old.steps
-    is_long = steps is not None and len(steps) > 1
-    compared = _name_places(compared, lambda index: f"step {steps[index]}" if is_long else "")
+    steps = [] if old.steps is None else old.steps.tolist()
+    compared = _name_places(compared, lambda at: f"step {steps[at]}" if len(steps) > 1 else "")
     return replace(compared, verdict=Verdict.DIFFERENT, note=note) if note else compared
 
 
@@ -168,8 +167,10 @@ def _compare_arrays(name: str, old: np.ndarray, new: np.ndarray, tolerance: floa
 
 def _name_places(compared: Compared, name: Callable[[int], str]) -> Compared:
     """Returns `compared` with its places, which are indices in all, as `name` has them."""
-    places = {"place": compared.place, "largest_place": compared.largest_place}
-    return replace(compared, **{key: name(int(at)) for key, at in places.items() if at})
+    first, largest = (
+        name(int(at)) if at else "" for at in (compared.place, compared.largest_place)
+    )
+    return replace(compared, place=first, largest_place=largest)
 
 
 def _judge(

@@ -1,6 +1,5 @@
 """Says in what two runs differ."""
 
-import argparse
 import sys
 
 from runner.clock import now_ms
@@ -10,14 +9,14 @@ from runner.review.differences import compare_runs
 from runner.tracking.contents import read_contents
 from runner.tracking.finding import WHAT, find_run
 from runner.tracking.store import open_client
+from runner.verbs.parser import VerbParser
 
 
 def run(arguments: list[str]) -> int:
     """Writes what differs; returns 0, or 1 with ``--exit-code`` where something does."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runner diff",
-        description="Say in what two runs differ: configuration, code, environment, data, host, "
-        "metrics.",
+    parser = VerbParser(
+        "diff",
+        "Say in what two runs differ: configuration, code, environment, data, host, metrics.",
     )
     parser.add_argument("first", metavar="A", help=WHAT)
     parser.add_argument("second", metavar="B", help=WHAT)

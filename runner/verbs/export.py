@@ -1,6 +1,5 @@
 """Writes the model of a run for other programs."""
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from runner.paths import show_path
 from runner.resolved import read_model
 from runner.tracking.finding import WHAT
 from runner.tracking.runs import LoggedRun, read_run
+from runner.verbs.parser import VerbParser
 
 _SUFFIXES = {"keras": ".keras", "saved_model": "", "onnx": ".onnx"}
 
@@ -25,9 +25,9 @@ def run(arguments: list[str]) -> int:
     Raises:
         ConfigError: If there is no such run, it kept no weights, or its model cannot be written so.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m runner export",
-        description="Write the model that a run trained as a .keras file, a SavedModel or ONNX.",
+    parser = VerbParser(
+        "export",
+        "Write the model that a run trained as a .keras file, a SavedModel or ONNX.",
     )
     parser.add_argument("run", metavar="RUN", help=WHAT)
     parser.add_argument("--format", choices=list(_SUFFIXES), default="keras", help="%(default)s")

@@ -1,6 +1,5 @@
 """Deletes for good what was deleted in MLflow, and what belongs to no run."""
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
@@ -16,6 +15,7 @@ from runner.data_tables import open_table
 from runner.inheritance import require_tracking
 from runner.tracking.collecting import Collector, Garbage, read_age
 from runner.tracking.store import require_store
+from runner.verbs.parser import VerbParser
 
 _SERVER = (
     "a server deletes nothing for good that is asked for over the network. Where its database can "
@@ -52,10 +52,10 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m runner gc",
-        description="Say which runs, models and experiments were deleted in MLflow, and which "
+def _build_parser() -> VerbParser:
+    parser = VerbParser(
+        "gc",
+        "Say which runs, models and experiments were deleted in MLflow, and which "
         "files and folders belong to no run; with --yes delete them for good.",
     )
     parser.add_argument(

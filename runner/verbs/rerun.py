@@ -15,6 +15,7 @@ from runner.tracking.finding import WHAT
 from runner.tracking.origin import read_origin
 from runner.tracking.records import RERUN_OF
 from runner.tracking.repeating import Repetition
+from runner.verbs.parser import VerbParser
 
 _SOURCE = Path(__file__).parent
 _TOLERANCE = 1e-6
@@ -75,9 +76,9 @@ def _judge(repetition: Repetition) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m runner rerun",
-        description="Repeat a run from what it logged, and say whether it came to the same.",
+    parser = VerbParser(
+        "rerun",
+        "Repeat a run from what it logged, and say whether it came to the same.",
     )
     parser.add_argument("run", metavar="RUN", help=WHAT)
     parser.add_argument(

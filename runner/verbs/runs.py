@@ -11,6 +11,7 @@ from runner.review.runs import format_runs_csv, format_runs_json, print_runs
 from runner.tracking.listing import Query, list_runs
 from runner.tracking.naming import require_names
 from runner.tracking.store import open_client
+from runner.verbs.parser import VerbParser
 
 _LIMIT = 20
 _EXAMPLES = """\
@@ -55,10 +56,10 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m runner runs",
-        description="List runs: what each measured in its test and the params in which they "
+def _build_parser() -> VerbParser:
+    parser = VerbParser(
+        "runs",
+        "List runs: what each measured in its test and the params in which they "
         "differ, the newest first, jobs under their sweeps.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,6 +1,5 @@
 """Shows all of a run on a page."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -10,13 +9,12 @@ from runner.review.page import format_page_json, print_page
 from runner.tracking.finding import WHAT, find_run
 from runner.tracking.pages import read_page
 from runner.tracking.store import open_client, require_store
+from runner.verbs.parser import VerbParser
 
 
 def run(arguments: list[str]) -> int:
     """Writes the page."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runner show", description="Show all of a run on a page."
-    )
+    parser = VerbParser("show", "Show all of a run on a page.")
     parser.add_argument("run", metavar="RUN", nargs="?", default="last", help=f"{WHAT} (default)")
     parser.add_argument("--params", action="store_true", help="show all params too")
     parser.add_argument("--json", action="store_true", help="as JSON")

@@ -1,6 +1,5 @@
 """Delivers to the store what runs have left, and closes those whose process is gone."""
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from runner.config import StoreTrackingConfig
 from runner.exits import FAILED
 from runner.inheritance import require_tracking
 from runner.paths import show_path
+from runner.verbs.parser import VerbParser
 
 if TYPE_CHECKING:
     from runner.tracking.sync import Synced
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def run(arguments: list[str]) -> int:
     """Prints a line a run; returns 0 if all is delivered, 1 if something is left."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runner sync",
-        description="Deliver to MLflow what runs have left in tracking.spool, in order and once, "
+    parser = VerbParser(
+        "sync",
+        "Deliver to MLflow what runs have left in tracking.spool, in order and once, "
         "and close runs whose process was killed.",
     )
     parser.add_argument(

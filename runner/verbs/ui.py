@@ -1,19 +1,18 @@
 """Serves the MLflow UI on the configured store."""
 
-import argparse
-
 from runner.inheritance import require_tracking
 from runner.tracking.finding import WHAT
 from runner.tracking.ui import open_ui
+from runner.verbs.parser import VerbParser
 
 _EXPERIMENT = "tracking.experiment="
 
 
 def run(arguments: list[str]) -> int:
     """Serves until it is interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runner ui",
-        description="Serve the MLflow UI and open the experiment of the newest run, or a run.",
+    parser = VerbParser(
+        "ui",
+        "Serve the MLflow UI and open the experiment of the newest run, or a run.",
     )
     parser.add_argument("--run", help=f"the run to open: {WHAT}")
     parser.add_argument("--port", type=int, help="default: 5000, or the next that is free")

@@ -1,6 +1,5 @@
 """Says all that is wrong with a configuration, and runs nothing."""
 
-import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -16,13 +15,14 @@ from runner.inheritance import inherit, settle_config
 from runner.places import format_problems
 from runner.preprocessing import stand_in_statistics
 from runner.validation import validate
+from runner.verbs.parser import VerbParser
 
 
 def run(arguments: list[str]) -> int:
     """Shows the shapes of what is right, or every problem with its place."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runner validate",
-        description="Say all that is wrong with a configuration; run nothing.",
+    parser = VerbParser(
+        "validate",
+        "Say all that is wrong with a configuration; run nothing.",
     )
     parser.add_argument(
         "--no-shapes", action="store_true", help="check without TensorFlow, and so no shapes"
