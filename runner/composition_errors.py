@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from hydra.errors import (
@@ -39,6 +40,7 @@ _NO_LIST = re.compile(r"Invalid value assigned: (?P<type>\w+) is not a ListConfi
 _NO_TEXT = re.compile(r"Cannot convert '(?P<type>\w+)' to string: '(?P<value>.*)'")
 _NEW_ENTRY = "is not a subclass of"
 _OVERRIDE = re.compile(r"(Could not override '|Error merging override \+*)(?P<path>[^'=]+)")
+_MERGED = re.compile(r"Error merging override (?P<override>.+)")
 _DUPLICATE = re.compile(r"found duplicate key (?P<key>.*)")
 _WANTED = {
     "Integer": "a whole number",
@@ -61,7 +63,13 @@ def explain(error: Exception) -> Problem | None:
             )
             return Problem(error.override, f"cannot be read as key=value: {reason}.")
         case ConfigCompositionException(__context__=OmegaConfBaseException() as cause):
-            return _explain_omegaconf(cause, str(error))
+            problem = _explain_omegaconf(cause, str(error))
+            match = _MERGED.match(str(error))
+            return (
+                problem
+                if match is None
+                else replace(problem, notes=(f"command line: {match['override']}",))
+            )
         case OmegaConfBaseException():
             return _explain_omegaconf(error, "")
         case HydraException():

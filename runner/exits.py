@@ -16,4 +16,7 @@ def describe_known(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, StepError | TrackingError):
         return str(error), FAILED
     problem = explain(error)
-    return None if problem is None else (str(problem), BAD_CONFIG)
+    if problem is None:
+        return None
+    notes = (f"    {note}" for note in problem.notes)
+    return "\n".join([str(problem), *notes]), BAD_CONFIG

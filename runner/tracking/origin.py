@@ -19,9 +19,8 @@ from runner.differences import LoggedData
 from runner.resolved import FILE
 from runner.tracking.finding import find_run
 from runner.tracking.folder import LOGGED, METRICS
-from runner.tracking.folders import FOLDER
 from runner.tracking.metrics import REPEATABLE
-from runner.tracking.runs import RESOLVED, WEIGHTS
+from runner.tracking.runs import RESOLVED, WEIGHTS, is_sweep
 from runner.tracking.server import explaining_refusals
 from runner.tracking.store import open_client
 
@@ -45,7 +44,6 @@ _ARRAYS = {
 _FINISHED = "FINISHED"
 _CONTEXT = "mlflow.data.context"
 # Which each run of the project has but that of a sweep.
-_TASK = "task"
 _UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, yaml.YAMLError)
 
 
@@ -168,7 +166,7 @@ def _read_stored(tracking: StoreTrackingConfig, run: str) -> Origin:
 
 def _hint(found: "Run") -> str:
     """Returns why a run may have logged no configuration."""
-    if FOLDER in found.data.tags and _TASK not in found.data.tags:
+    if is_sweep(found.data.tags):
         return "It is the run of a sweep; repeat one of its jobs."
     return f"It is {found.info.status}; without its configuration it cannot be repeated."
 

@@ -15,7 +15,7 @@ from models.problems import ConfigError, expected
 from runner.config import StoreTrackingConfig, TrackingConfig
 from runner.resolved import FILE
 from runner.tracking.finding import find_run
-from runner.tracking.folders import is_run_folder
+from runner.tracking.folders import FOLDER, is_run_folder
 from runner.tracking.server import explaining_refusals
 from runner.tracking.store import open_client
 
@@ -23,6 +23,7 @@ WEIGHTS = "weights/weights.npz"
 PREPROCESS = "config/preprocess.yaml"
 RESOLVED = f"config/{FILE}"
 
+_TASK = "task"
 _HINT = "Only a run of task=train that came to its end keeps some."
 
 
@@ -90,8 +91,15 @@ def _read_stored(tracking: StoreTrackingConfig, run: str, path: str) -> LoggedRu
             weights = Path(client.download_artifacts(found.run_id, artifact, folder))
         except (MlflowException, OSError) as error:
             hint = f"It kept no {artifact}; it is {found.status}. {_HINT}"
+            if is_sweep(found.tags):
+                hint = "It is the run of a sweep; take one of its jobs."
             raise ConfigError([expected(path, "a run with weights", run, hint)]) from error
         return _read_files(resolved, weights, path, found.run_id)
+
+
+def is_sweep(tags: Mapping[str, str]) -> bool:
+    """Returns whether `tags` are of the run of a sweep, which has no configuration of its own."""
+    return FOLDER in tags and _TASK not in tags
 
 
 def _read_files(resolved: Path, weights: Path, path: str, run: str) -> LoggedRun:

@@ -17,6 +17,8 @@ from runner.tracking.collecting import Collector, Garbage, read_age
 from runner.tracking.store import require_store
 from runner.verbs.parser import VerbParser
 
+# Before the first run it is not there.
+_OUTPUTS = PROJECT / "outputs"
 _SERVER = (
     "a server deletes nothing for good that is asked for over the network. Where its database can "
     "be reached: mlflow gc --backend-store-uri ITS_DATABASE, with MLFLOW_TRACKING_URI set to the "
@@ -31,6 +33,8 @@ def run(arguments: list[str]) -> int:
     if age is None:
         what = "an age such as 30d, 12h or 1d12h"
         raise ConfigError([expected("--older-than", what, parsed.older_than)])
+    if parsed.outputs != _OUTPUTS and not parsed.outputs.is_dir():
+        raise ConfigError([expected("--outputs", "a folder that is there", str(parsed.outputs))])
     tracking = require_store(require_tracking(parsed.overrides))
     if isinstance(tracking, ServerTrackingConfig):
         raise ConfigError([Problem("tracking", _SERVER)])
@@ -68,7 +72,7 @@ def _build_parser() -> VerbParser:
     parser.add_argument(
         "--outputs",
         type=Path,
-        default=PROJECT / "outputs",
+        default=_OUTPUTS,
         help="the folder whose runs/ and sweeps/ hold the folders of runs; default: %(default)s",
     )
     parser.add_argument("overrides", nargs="*", help="such as tracking.database=PATH")

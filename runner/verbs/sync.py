@@ -33,6 +33,9 @@ def run(arguments: list[str]) -> int:
     tracking = require_tracking(parsed.overrides)
     if not isinstance(tracking, StoreTrackingConfig):
         raise ConfigError([Problem("tracking", "nothing is kept with tracking=off.")])
+    is_named = any(text.startswith("tracking.spool=") for text in parsed.overrides)
+    if is_named and not Path(tracking.spool).is_dir():
+        raise ConfigError([expected("tracking.spool", "a folder that is there", tracking.spool)])
     wait = tracking.wait_seconds if parsed.wait is None else parsed.wait
     if wait < 0:
         raise ConfigError([expected("--wait", "a number of 0 or more", wait)])

@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from hydra.errors import ConfigCompositionException
 from omegaconf.errors import ValidationError
 
 from models.config import TensorConfig
@@ -14,6 +15,7 @@ from runner.composition import CONF, compose_config
 from runner.composition_errors import explain
 from runner.config import PadConfig, RecordConfig
 from runner.engine.graph import build_graph
+from runner.exits import BAD_CONFIG, describe_known
 from runner.preprocessing import stand_in_statistics
 from runner.validation import validate
 
@@ -200,6 +202,15 @@ def test_overrides_that_do_not_fit_are_explained(overrides, message):
     with pytest.raises(Exception) as caught:  # noqa: PT011
         compose_config(overrides)
     assert str(explain(caught.value)) == message
+
+
+@pytest.mark.parametrize("override", ["tracking.report=maybe", "tracking.tags=x"])
+def test_an_override_of_a_wrong_type_is_named_as_its_place(override):
+    with pytest.raises(ConfigCompositionException) as caught:
+        compose_config([override])
+    text, status = describe_known(caught.value)
+    assert status == BAD_CONFIG
+    assert text.splitlines()[1:] == [f"    command line: {override}"]
 
 
 @pytest.mark.parametrize(

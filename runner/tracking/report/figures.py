@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from runner.results import TraceResult
 from runner.tracking.report.record import Record
 
@@ -73,7 +75,8 @@ def _draw(planned: Iterator[Callable[[], "Chart"]]) -> Iterator["Chart"]:
 def _plan_curves(record: Record) -> Iterator[Callable[[], "Chart"]]:
     from runner.tracking.pictures.curves import Progress, draw_metric, draw_rate
 
-    values = sum(len(one.losses) for one in record.steps) + len(record.splits)
+    losses = sum(int(np.isfinite(one.losses).sum()) for one in record.steps)
+    values = losses + len(record.splits)
     # One point, of a run that failed in its first steps, is no curve.
     if record.training is None or not record.steps or values < _LEAST_VALUES:
         return

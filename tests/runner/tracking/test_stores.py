@@ -124,6 +124,14 @@ def test_a_run_without_weights_is_refused_of_either_store(store, tmp_path):
         "config/resolved.yaml; it is FINISHED. Only a run of task=train that came to its end keeps "
         "some."
     )
+    sweep = start_sweep(
+        store, store.tracking, RunContext([], tmp_path / "sweep"), SOURCE, name="sweep"
+    )
+    with closing(sweep):
+        pass
+    told = r"^RUN: .* It is the run of a sweep; take one of its jobs\.$"
+    with pytest.raises(ConfigError, match=told):
+        read_run(store.tracking, sweep.run_id, "RUN")
     with pytest.raises(ConfigError, match=r"^from_run: .* There is no such run\."):
         read_run(store.tracking, "none", "from_run")
 

@@ -6,7 +6,7 @@ import pytest
 
 from models.problems import ConfigError
 from runner.tracking.folders import place_folder
-from runner.verbs import VERBS, diff, find_verb, gc, runs, show
+from runner.verbs import VERBS, diff, find_verb, gc, runs, show, ui
 from tests.stores import Store
 
 
@@ -160,6 +160,16 @@ def test_gc_tells_first_and_deletes_when_asked_to(capsys, tmp_path):
             ["cnn", "task.epochs=3"],
             "overrides: expected what chooses a store, such as tracking.database=PATH; received "
             "'task.epochs=3' (str). Put a name that has spaces in quotes.",
+        ),
+        (
+            gc,
+            ["--outputs", "/nonexist"],
+            "--outputs: expected a folder that is there; received '/nonexist' (str).",
+        ),
+        (
+            ui,
+            ["--port", "99999"],
+            "--port: expected a number from 1 to 65535; received 99999 (int).",
         ),
         (
             gc,

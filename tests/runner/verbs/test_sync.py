@@ -16,6 +16,10 @@ from runner.verbs import sync
     [
         (["tracking=off"], r"tracking: nothing is kept with tracking=off\.$"),
         (["--wait", "-1"], r"--wait: expected a number of 0 or more; received -1\.0 \(float\)"),
+        (
+            ["tracking.spool=/nonexist/y"],
+            r"tracking\.spool: expected a folder that is there; received '/nonexist/y' \(str\)\.$",
+        ),
         (["model=mlp"], r"overrides: expected what chooses a store, .*; received 'model=mlp' "),
     ],
 )
@@ -41,5 +45,6 @@ def test_a_spool_that_cannot_be_claimed_is_told_of(tmp_path, capsys):
 
 def test_a_folder_without_spools_has_nothing_that_waits(tmp_path, capsys):
     own = [f"tracking.{key}={tmp_path}/{key}" for key in ("database", "spool")]
+    (tmp_path / "spool").mkdir()
     assert sync.run([own[0], "--wait", "0", own[1]]) == 0
     assert capsys.readouterr().out == f"nothing waits in {tmp_path}/spool\n"

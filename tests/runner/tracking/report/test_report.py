@@ -332,6 +332,12 @@ def test_a_single_loss_is_no_curve(folder, count, drawn):
     assert figures == drawn
 
 
+def test_a_loss_and_one_that_is_not_finite_are_no_curve(folder):
+    failed = StepsResult(1, 1, np.array([0.5, np.nan]), {})
+    _, figures = write(folder, start(folder), Started(1, 40, {"train": 40}), failed)
+    assert figures == []
+
+
 def test_a_run_that_was_killed_is_closed_by_whoever_knows(folder):
     page, _ = write(folder, start(folder), steps(3), status=Status.KILLED, error="No word.\n")
     assert "KILLED" in page.text
@@ -429,7 +435,7 @@ def test_a_figure_that_cannot_be_drawn_is_left_out(folder, caplog, monkeypatch):
 def test_strange_metrics_are_drawn(folder, value, caplog):
     said = [
         Started(1, 1, {"train": 1}),
-        StepsResult(1, 1, np.array([value]), {}),
+        StepsResult(1, 1, np.array([value, 0.5]), {}),
         SplitResult("train", 1, 1, {"loss": value}),
         LearningRateResult(1, value, is_reduced=False),
     ]
