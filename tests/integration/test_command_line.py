@@ -548,7 +548,7 @@ def test_validate_says_all_that_is_wrong_and_where_without_tensorflow(tmp_path):
     )
     assert (finished.returncode, finished.stderr) == (
         2,
-        "seed: expected a whole number; received 'half' (str).\n",
+        "seed: expected a whole number; received 'half' (str).\n    command line: seed=half\n",
     )
     finished = run_without_tensorflow(
         "validate", "--config-dir", str(tmp_path), "model=mine", "model.layers.conv.filters=many"
