@@ -33,9 +33,7 @@ class VerbParser(argparse.ArgumentParser):
         Raises:
             ConfigError: If they are wrong, one is missing, or there is no such option.
         """
-        parsed, rest = self.parse_known_args(args, namespace)
-        self._refuse(rest)
-        return parsed
+        return self._take_all(*self.parse_known_args(args, namespace))
 
     def parse_intermixed_args(  # type: ignore[override]
         self, args: Sequence[str], namespace: argparse.Namespace | None = None
@@ -45,9 +43,7 @@ class VerbParser(argparse.ArgumentParser):
         Raises:
             ConfigError: If they are wrong, one is missing, or there is no such option.
         """
-        parsed, rest = self.parse_known_intermixed_args(args, namespace)
-        self._refuse(rest)
-        return parsed
+        return self._take_all(*self.parse_known_intermixed_args(args, namespace))
 
     def error(self, message: str) -> NoReturn:
         """Raises what argparse says of arguments that are wrong or missing."""
@@ -65,8 +61,8 @@ class VerbParser(argparse.ArgumentParser):
                 hint = f"See {self.prog} --help."
                 yield Problem(name, f"expected {action.help}; received nothing. {hint}")
 
-    def _refuse(self, rest: Sequence[str]) -> None:
-        """Refuses what no argument took: options, or if there is none, all of it."""
+    def _take_all(self, parsed: argparse.Namespace, rest: Sequence[str]) -> argparse.Namespace:
+        """Returns `parsed`; refuses what no argument took: options, or if there is none, all."""
         known = [name for name in self._option_string_actions if name.startswith("--")]
         unknown = [text.partition("=")[0] for text in rest if text.startswith("-")]
         problems = [
@@ -76,3 +72,4 @@ class VerbParser(argparse.ArgumentParser):
         problems = problems or [Problem(text, "nothing is expected here.") for text in rest]
         if problems:
             raise ConfigError(problems)
+        return parsed
