@@ -72,13 +72,14 @@ def compare_data(
         text = "what the run read was not logged, so it cannot be compared"
         yield Difference(DATA, text, is_known=False)
         return
-    parts = list(_compare_whole(before, now))
-    if not parts and is_split_anew:
+    whole = list(_compare_whole(before, now))
+    if not whole and is_split_anew:
         return
-    for name in dict.fromkeys([*before.splits, *now.splits]):
-        parts += _compare_split(name, before, now)
-    if parts:
-        yield Difference(DATA, f"{_name_change(before, now)}: {'; '.join(parts)}")
+    names = dict.fromkeys([*before.splits, *now.splits])
+    splits = [text for name in names for text in _compare_split(name, before, now)]
+    if whole or splits:
+        change = _name_change(before, now) if whole else "the splits are others, by digest"
+        yield Difference(DATA, f"{change}: {'; '.join([*whole, *splits])}")
 
 
 def _compare_whole(before: LoggedData, now: DataResult) -> Iterator[str]:
@@ -90,12 +91,12 @@ def _compare_whole(before: LoggedData, now: DataResult) -> Iterator[str]:
 
 
 def _name_change(before: LoggedData, now: DataResult) -> str:
-    whole = list(_compare_whole(before, now))
-    if whole and before.source != now.source:
+    """Returns what is said of data that differ as a whole, or whose file does."""
+    if before.source != now.source:
         return f"it was {before.source} and is {now.source}, by digest"
-    if whole and before.digest == now.digest:
+    if before.digest == now.digest:
         return f"{now.source} has changed, but not what is read of it"
-    return f"{now.source} has changed, by digest" if whole else "the splits are others, by digest"
+    return f"{now.source} has changed, by digest"
 
 
 def _compare_split(name: str, before: LoggedData, now: DataResult) -> Iterator[str]:
