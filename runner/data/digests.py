@@ -72,8 +72,7 @@ def _digest_whole(files: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for file in files:
         with Path(file).open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                digest.update(chunk)
+            hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()
 
 
