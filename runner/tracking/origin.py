@@ -43,7 +43,6 @@ _ARRAYS = {
 }
 _FINISHED = "FINISHED"
 _CONTEXT = "mlflow.data.context"
-# Which each run of the project has but that of a sweep.
 _UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, yaml.YAMLError)
 
 

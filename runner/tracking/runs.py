@@ -23,6 +23,7 @@ WEIGHTS = "weights/weights.npz"
 PREPROCESS = "config/preprocess.yaml"
 RESOLVED = f"config/{FILE}"
 
+# Which every run of the project has but that of a sweep.
 _TASK = "task"
 _HINT = "Only a run of task=train that came to its end keeps some."
 
