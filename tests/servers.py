@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,8 +32,6 @@ class MlflowServer:
     backend_uri: str
     artifacts: Path
     port: int
-    environment: dict[str, str] = field(default_factory=dict)
-    arguments: tuple[str, ...] = ()
     process: subprocess.Popen | None = None
 
     @property
@@ -45,12 +43,11 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
         command += ["--port", str(self.port), "--workers", "1"]
         command += ["--backend-store-uri", self.backend_uri]
-        command += ["--artifacts-destination", str(self.artifacts), *self.arguments]
+        command += ["--artifacts-destination", str(self.artifacts)]
         environment = {
             **os.environ,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-            **self.environment,
         }
         self.artifacts.mkdir(parents=True, exist_ok=True)
         with (self.artifacts.parent / f"server-{self.port}.log").open("ab") as log:
@@ -100,22 +97,14 @@ class MlflowServer:
 def start_mlflow_server(
     backend_uri: str,
     artifacts: Path,
-    port: int | None = None,
-    *,
-    environment: dict[str, str] | None = None,
-    arguments: tuple[str, ...] = (),
 ) -> Iterator[MlflowServer]:
     """Yields a real server, which ends with the block.
 
     Args:
         backend_uri: Its database, such as ``sqlite:///PATH`` or ``postgresql://...``.
         artifacts: The folder in which it keeps files; its log is written beside it.
-        port: Where it listens; None finds one.
-        environment: What its environment has beside this process's.
-        arguments: More of the command line, such as ``--app-name basic-auth``.
     """
-    port = find_port() if port is None else port
-    server = MlflowServer(backend_uri, artifacts, port, environment or {}, arguments)
+    server = MlflowServer(backend_uri, artifacts, find_port())
     server.start()
     try:
         yield server
